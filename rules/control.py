@@ -1,0 +1,73 @@
+"""The control log: everything but telemetry that the engine consumes, so that history alone can rebuild it (design 2).
+
+A control row stands in the same log as readings, under the tick that took effect with it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+
+class DeviceRow(Struct, frozen=True, gc=False, omit_defaults=True):
+    """What rules need to know of one device. lat, lon: WGS-84 degrees. interval, lateness: µs; 0 = the family's own."""
+
+    index: int
+    id: str
+    product: str
+    area: str = ""  # path, most general first: "xuhui/tianping/…"
+    lat: float = float("nan")
+    lon: float = float("nan")
+    interval: int = 0
+    lateness: int = 0
+    parent: str = ""
+    attributes: dict[str, float] = field(default_factory=dict)  # rated_power [W] …
+    retired: bool = False  # its rules stop; its index is never used again
+
+
+class Devices(Struct, frozen=True, tag="devices"):
+    """Devices that are new or changed, all of one family."""
+
+    family: str
+    rows: list[DeviceRow]
+
+
+class Rules(Struct, frozen=True, tag="rules"):
+    """The whole set of rules in force from now on: rule documents as read from TOML, each with its `version`."""
+
+    rules: list[dict[str, Any]]
+
+
+class Parameter(Struct, frozen=True, tag="parameter"):
+    """An override of a rule's parameter. scope: "" (city), "area:<path>", "product:<id>" or "device:<id>".
+
+    value None takes the override away.
+    """
+
+    rule: str
+    name: str
+    scope: str
+    value: float | None
+
+
+class GatewayUp(Struct, frozen=True, tag="gateway_up"):
+    """The gateway was not listening between `down` and `up` (µs UTC): silence timers stand still over it."""
+
+    down: int
+    up: int
+
+
+class WatermarkRestart(Struct, frozen=True, tag="watermark_restart"):
+    """The clock of this device stepped back: its watermark restarts before `time`."""
+
+    family: str
+    device: int
+    time: int
+
+
+Control = Devices | Rules | Parameter | GatewayUp | WatermarkRestart
+
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(Control).decode
