@@ -5,22 +5,19 @@ From the decoder on, readings travel as columns (law 2); nothing past this modul
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 import numpy as np
+import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    import numpy.typing as npt
-
-    Int64 = npt.NDArray[np.int64]
-    Int32 = npt.NDArray[np.int32]
-    UInt8 = npt.NDArray[np.uint8]
-    Float64 = npt.NDArray[np.float64]
-    Bool = npt.NDArray[np.bool_]
+Int64 = npt.NDArray[np.int64]
+Int32 = npt.NDArray[np.int32]
+UInt8 = npt.NDArray[np.uint8]
+Float64 = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
 
 SECOND: Final = 1_000_000  # every time in the core is int64 microseconds, UTC
 MINUTE: Final = 60 * SECOND
@@ -55,6 +52,7 @@ class Kind(IntEnum):
     MINUTE = 1
     HOUR = 2
     DAY = 3
+    STATUS = 4  # what a status topic, a will or the link says of the device: only `online`, no watermark, not judged
 
 
 class Flag(IntFlag):
@@ -110,7 +108,7 @@ class Family:
     """A class of devices: fixed points, commands and canonical alarms.
 
     Two points are added to those declared: `event` (which alarm the device itself reports: position in `alarms`) and
-    `online` (what its link or status topic says: offline, online).
+    `online` (what its link or status topic says: offline, online; only in rows of Kind.STATUS).
     """
 
     name: str

@@ -1,0 +1,230 @@
+"""Payloads to columns. What fits the strict shape is decoded at once; the rest is read again, exactly.
+
+Every payload is accounted for: it gives rows, or refusals that say so (law 4). One payload never harms another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+
+from drivers.city_json import CityReader, Faults
+from drivers.dialogue import Reply, decode_reply
+from drivers.families import FAMILIES
+from drivers.jsonscan import Limits, parse
+from drivers.mapped import MappedReader
+from drivers.refusal import Reason, Refusal, Refused
+from drivers.shape import QUALITIES, Shape
+from drivers.telemetry import LAST_JUDGED, NO_TIME, Batch, Flag, Kind, Quality
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from drivers.city_json import Reader
+    from drivers.products.product import Product
+    from drivers.telemetry import Bool, Int32
+
+__all__ = ["Decoded", "Decoder", "Limits", "Reply", "decode_reply"]
+
+_MILLISECOND: Final = 1_000
+_MICROSECOND: Final = 1
+_REJECTED: Final = (msgspec.DecodeError, UnicodeDecodeError)
+
+
+@dataclass(slots=True)
+class Decoded:
+    """Rows in the order of payloads and, in them, of lists. frame int32[n]: the payload each row came from."""
+
+    batch: Batch
+    frame: Int32
+    refusals: list[Refusal]
+
+
+class _Work:
+    """Readings and refusals of one call, as they are found."""
+
+    def __init__(self) -> None:
+        self.readings: list[Any] = []
+        self.frames: list[int] = []
+        self.refused: list[tuple[int, Reason, str]] = []
+
+
+class Decoder:
+    """Decodes payloads of one product and one channel (telemetry, event or status)."""
+
+    def __init__(self, product: Product, channel: str, limits: Limits | None = None) -> None:
+        family = FAMILIES[product.family]
+        self._family = family
+        self._limits = limits or Limits()
+        self._shape = Shape(family, channel)
+        mapping = product.telemetry if channel != "status" else None
+        self._strict = None if mapping else self._shape.decoder()
+        self._row = Struct(f"{len(self._shape.names)}d")
+        self._strict_list = self._shape.list_decoder(self._limits.readings)
+        self._reader: Reader = MappedReader(mapping, self._shape) if mapping else CityReader(self._shape)
+        self._tick = _MICROSECOND if mapping else _MILLISECOND
+        eventful = channel == "event" or (mapping is not None and mapping.event is not None)
+        self._events = {alarm.name: float(row) for row, alarm in enumerate(family.alarms) if eventful}
+        self._enumerated: Bool = np.array([bool(point.labels) for point in family.points])
+
+    def decode(self, payloads: Sequence[bytes], devices: Sequence[int], received: Sequence[int]) -> Decoded:
+        """devices: dense indices; received: µs UTC; one each a payload. Never raises for what a payload holds."""
+        work = self._read(payloads)
+        frame = np.array(work.frames, np.int32)
+        batch = self._columns(work)
+        batch.device[:] = np.asarray(devices, np.int32)[frame]
+        batch.received[:] = np.asarray(received, np.int64)[frame]
+        kept = self._judge(batch, work)
+        if kept is not None:
+            batch, frame = batch.take(kept), frame[kept]
+        return Decoded(batch, frame, _verdicts(work.refused, frame, len(payloads)))
+
+    def _read(self, payloads: Sequence[bytes]) -> _Work:
+        """All at once where every payload is one strict reading, else one by one."""
+        work = _Work()
+        strict = self._strict
+        if strict is not None and max(map(len, payloads), default=0) <= self._limits.size:
+            try:
+                work.readings = [strict(payload) for payload in payloads]
+            except _REJECTED:
+                work.readings = []
+            else:
+                work.frames = list(range(len(payloads)))
+                return work
+        work.frames = []
+        for frame, payload in enumerate(payloads):
+            self._one(frame, payload, work)
+        return work
+
+    def _one(self, frame: int, payload: bytes, work: _Work) -> None:
+        """One strict reading, a strict list of them, or something to explain."""
+        if self._strict is not None and len(payload) <= self._limits.size:
+            try:
+                listed = payload.startswith(b"[")
+                readings = self._strict_list(payload) if listed else [self._strict(payload)]
+            except _REJECTED:
+                pass
+            else:
+                work.readings += readings
+                work.frames += [frame] * len(readings)
+                return
+        self._explain(frame, payload, work)
+
+    def _explain(self, frame: int, payload: bytes, work: _Work) -> None:
+        """Read one payload element by element; keep what is sound and name what is not."""
+        try:
+            document = parse(payload, self._limits)
+        except Refused as refused:
+            work.refused.append((frame, refused.reason, refused.detail))
+            return
+        if not isinstance(document, list):
+            self._element(frame, "", document, work)
+        elif not document:
+            work.refused.append((frame, Reason.EMPTY, "list of no readings; send at least one"))
+        elif len(document) > self._limits.readings:
+            detail = f"{len(document)} readings, limit {self._limits.readings}; send smaller batches"
+            work.refused.append((frame, Reason.TOO_MANY, detail))
+        else:
+            for position, element in enumerate(document):
+                self._element(frame, f"element {position}: ", element, work)
+
+    def _element(self, frame: int, where: str, element: object, work: _Work) -> None:
+        faults = Faults()
+        try:
+            work.readings.append(self._reader.read(element, faults))
+            work.frames.append(frame)
+        except Refused as refused:
+            if refused.reason is not Reason.EMPTY or not faults:
+                faults.note(refused.reason, refused.detail)
+        work.refused += [(frame, reason, where + detail) for reason, detail in faults.lines()]
+
+    def _columns(self, work: _Work) -> Batch:
+        readings = work.readings
+        batch = Batch.empty(self._family, len(readings))
+        if not readings:
+            return batch
+        time = np.array([reading.ts for reading in readings], np.int64)
+        batch.time[:] = np.where(time < 0, NO_TIME, time * self._tick)
+        if self._shape.channel == "status":
+            online = [reading.state == "online" for reading in readings]
+            batch.values[self._family.index["online"]] = online
+            batch.kind[:] = Kind.STATUS
+        else:
+            self._points(batch, readings)
+        batch.quality[~np.isnan(batch.values)] = Quality.GOOD
+        if self._shape.channel != "status":
+            self._marks(batch, work)
+        return batch
+
+    def _points(self, batch: Batch, readings: list[Any]) -> None:
+        pack, astuple = self._row.pack, msgspec.structs.astuple  # twice as fast as numpy reading tuples
+        width = len(self._shape.names)
+        table = np.frombuffer(b"".join([pack(*astuple(reading.v)) for reading in readings]))
+        batch.values[:width] = table.reshape(-1, width).T
+        if self._events:
+            names = [self._events.get(reading.event, np.nan) for reading in readings]
+            batch.values[self._family.index["event"]] = names
+
+    def _marks(self, batch: Batch, work: _Work) -> None:
+        """What few readings carry: quality words and the historical mark."""
+        index, graded = self._family.index, []
+        for row, reading in [(row, r) for row, r in enumerate(work.readings) if r.q is not None or r.hist]:
+            if reading.hist:
+                batch.flags[row] |= Flag.HISTORICAL
+            graded += [(row, index[name], QUALITIES[word]) for name, word in (reading.q or {}).items()]
+        if not graded:
+            return
+        rows, points, codes = np.array(graded).T
+        bare = batch.quality[points, rows] == Quality.ABSENT
+        batch.quality[points[~bare], rows[~bare]] = codes[~bare]
+        for row, point in zip(rows[bare].tolist(), points[bare].tolist(), strict=True):
+            detail = f"quality without a value for {self._family.points[point].name}; send both or neither"
+            work.refused.append((work.frames[row], Reason.UNKNOWN_QUALITY, detail))
+
+    def _judge(self, batch: Batch, work: _Work) -> Bool | None:
+        """Take out values beyond their range, then rows that carry nothing. Returns the rows to keep, None for all.
+
+        A value that is not to be judged may be absurd (HJ 212 stations send 12000 flagged D); a label may not.
+        """
+        family, values = self._family, batch.values
+        out = (values < family.low[:, None]) | (values > family.high[:, None])
+        labels = self._enumerated
+        out[~labels] &= batch.quality[~labels] <= LAST_JUDGED
+        whole = values[labels]
+        out[labels] |= np.abs(whole - np.rint(whole)) > 0
+        if out.any():
+            for row in np.flatnonzero(out.any(axis=0)).tolist():
+                detail = "; ".join(
+                    self._beyond(point, values[point, row]) for point in np.flatnonzero(out[:, row]).tolist()
+                )
+                work.refused.append((work.frames[row], Reason.OUT_OF_RANGE, detail))
+            values[out] = np.nan
+            batch.quality[out] = Quality.ABSENT
+        empty = (batch.quality == Quality.ABSENT).all(axis=0)
+        if not empty.any():
+            return None
+        for row in np.flatnonzero(empty & ~out.any(axis=0)).tolist():
+            work.refused.append((work.frames[row], Reason.EMPTY, 'no point; send {"v": {"<point>": number}}'))
+        kept: Bool = ~empty
+        return kept
+
+    def _beyond(self, row: int, value: float) -> str:
+        point = self._family.points[row]
+        if point.labels:
+            words = ", ".join(f"{position}={label}" for position, label in enumerate(point.labels))
+            return f"{point.name} {value:g} is none of {words}"
+        span = f"{point.low:g} to {point.high:g} {point.unit}".rstrip()
+        return f"{point.name} {value:g} is not within {span}; check the sensor and the declared unit"
+
+
+def _verdicts(refused: list[tuple[int, Reason, str]], frame: Int32, payloads: int) -> list[Refusal]:
+    """In the order of payloads; whole where no row of the payload is left."""
+    if not refused:
+        return []
+    used = np.bincount(frame, minlength=payloads) > 0
+    refused.sort(key=lambda one: one[0])
+    return [Refusal(position, reason, detail, not used[position]) for position, reason, detail in refused]
