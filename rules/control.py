@@ -5,10 +5,12 @@ A control row stands in the same log as readings, under the tick that took effec
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct, field
+
+NOWHERE: Final = float("nan")  # lat, lon of a device without a place: this object, which JSON leaves out
 
 
 class DeviceRow(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -18,13 +20,14 @@ class DeviceRow(Struct, frozen=True, gc=False, omit_defaults=True):
     id: str
     product: str
     area: str = ""  # path, most general first: "xuhui/tianping/…"
-    lat: float = float("nan")
-    lon: float = float("nan")
+    lat: float = NOWHERE
+    lon: float = NOWHERE
     interval: int = 0
     lateness: int = 0
     parent: str = ""
     attributes: dict[str, float] = field(default_factory=dict)  # rated_power [W] …
     retired: bool = False  # its rules stop; its index is never used again
+    link: str = ""  # the broker link that it is heard through
 
 
 class Devices(Struct, frozen=True, tag="devices"):
@@ -59,6 +62,20 @@ class GatewayUp(Struct, frozen=True, tag="gateway_up"):
     up: int
 
 
+class LinkDown(Struct, frozen=True, tag="link_down"):
+    """From `time` (µs UTC) on, devices behind this link cannot be heard: their silence timers stand still until it is up."""
+
+    link: str
+    time: int
+
+
+class LinkUp(Struct, frozen=True, tag="link_up"):
+    """From `time` (µs UTC) on, devices behind this link are heard."""
+
+    link: str
+    time: int
+
+
 class WatermarkRestart(Struct, frozen=True, tag="watermark_restart"):
     """The clock of this device stepped back: its watermark restarts before `time`."""
 
@@ -67,7 +84,7 @@ class WatermarkRestart(Struct, frozen=True, tag="watermark_restart"):
     time: int
 
 
-Control = Devices | Rules | Parameter | GatewayUp | WatermarkRestart
+Control = Devices | Rules | Parameter | GatewayUp | LinkDown | LinkUp | WatermarkRestart
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Control).decode

@@ -1,0 +1,165 @@
+"""The engine: committed rows and control rows in, transitions out. Any batching of the same log says the same.
+
+It sees nothing but what the log holds and the `now` of sweeps, so history alone can rebuild it (design 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from operator import attrgetter
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from drivers.telemetry import Batch, Family
+from rules.control import Control, Devices, GatewayUp, LinkDown, LinkUp, Parameter, Rules, WatermarkRestart
+from rules.document import Rule, read_rules
+from rules.judge import Judge, Standing
+from rules.parameters import Overrides
+from rules.transition import Transition
+from rules.zone import Zone
+
+FORMAT: Final = 2  # of snapshots
+_order = attrgetter("time", "rule", "family", "index")
+
+
+class Engine:
+    """Rules over families. zone: the city's, for times of day.
+
+    Every call returns its transitions in order of (time, rule, family, index).
+    """
+
+    def __init__(self, families: Mapping[str, Family], zone: str = "Asia/Shanghai") -> None:
+        self.families = dict(families)
+        self.rules: list[Rule] = []
+        self.links: dict[str, int | None] = {}  # since when each link of the log is down; None: it is up
+        self._overrides = Overrides()
+        self._out: list[Transition] = []
+        place = Zone(zone)
+        self._judges = {
+            name: Judge(family, place, self._overrides, self._out) for name, family in families.items()
+        }
+
+    def control(self, control: Control) -> None:
+        """Take a control row, in log order. Transitions it causes come with the next call that returns some.
+
+        Rules that cannot be used raise RulesError and change nothing.
+        """
+        match control:
+            case Devices(family=family, rows=rows):
+                self._judges[family].register(rows)
+            case Rules(rules=documents):
+                self._employ(read_rules(documents, self.families))
+            case Parameter():
+                self._overrides.put(control)
+                for judge in self._judges.values():
+                    judge.tune()
+            case GatewayUp(down=down, up=up):
+                self._stand_still(down, up)
+            case LinkDown() | LinkUp():
+                self._link(control)
+            case WatermarkRestart(family=family, device=device):
+                self._judges[family].restart(device)
+
+    def _employ(self, rules: list[Rule]) -> None:
+        self.rules = rules
+        for name, judge in self._judges.items():
+            judge.employ([rule for rule in rules if name in rule.meanings])
+
+    def _stand_still(self, down: int, up: int) -> None:
+        """What had run out when the gateway went down is said first: a replay without sweeps must say it too."""
+        self._sweep(down)
+        for judge in self._judges.values():
+            judge.stand_still(down, up)
+        for link, since in self.links.items():
+            if since is not None:
+                self._resume(link, min(since, down), up)
+                self.links[link] = up
+
+    def _link(self, control: LinkDown | LinkUp) -> None:
+        """Down: as the gateway, but for those behind the link. Said twice, the first counts."""
+        since = self.links.get(control.link)
+        if isinstance(control, LinkUp):
+            if since is not None:
+                self._resume(control.link, since, control.time)
+            self._cut(control.link, None)
+        elif since is None:
+            self._sweep(control.time)
+            self._cut(control.link, control.time)
+
+    def _cut(self, link: str, since: int | None) -> None:
+        self.links[link] = since
+        down = [name for name, when in self.links.items() if when is not None]
+        for judge in self._judges.values():
+            judge.memory.cut(down)
+
+    def _resume(self, link: str, down: int, up: int) -> None:
+        for judge in self._judges.values():
+            judge.stand_still(down, up, link)
+
+    def hear(self, batch: Batch) -> list[Transition]:
+        """Every committed row of a family, in order of arrival: silence ends, or had begun before."""
+        if len(batch):
+            self._begin(int(batch.received[0]))
+            self._judges[batch.family.name].hear(batch)
+        return self._said()
+
+    def evaluate(self, batch: Batch) -> list[Transition]:
+        """Samples of a family in judge order, neither late nor historical; `received` never falls for a device."""
+        if len(batch):
+            with np.errstate(all="ignore"):
+                self._judges[batch.family.name].evaluate(batch)
+        return self._said()
+
+    def sweep(self, now: int) -> list[Transition]:
+        """Absence, holds and buckets that ended by receive time. now (µs UTC) is not before any row given so far."""
+        self._sweep(now)
+        return self._said()
+
+    def _sweep(self, now: int) -> None:
+        self._begin(now)
+        with np.errstate(all="ignore"):
+            for judge in self._judges.values():
+                judge.sweep(now)
+
+    def _begin(self, now: int) -> None:
+        for judge in self._judges.values():
+            judge.begin(now)
+
+    def _said(self) -> list[Transition]:
+        said = sorted(self._out, key=_order)
+        self._out.clear()
+        return said
+
+    def standing(self, family: str, index: int) -> list[Standing]:
+        """The alarms that stand on a device."""
+        return self._judges[family].standing(index)
+
+    def explain(self, rule: str, family: str, index: int) -> dict[str, Any] | None:
+        """What a rule sees of a device now: values, windows, thresholds and their scopes; None if it does not judge it."""
+        with np.errstate(all="ignore"):
+            return self._judges[family].explain(rule, index)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything, as nested plain data and numpy arrays of its own."""
+        return {
+            "format": FORMAT,
+            "rules": [dict(rule.document) for rule in self.rules],
+            "links": dict(self.links),
+            "overrides": self._overrides.snapshot(),
+            "families": {name: judge.snapshot() for name, judge in self._judges.items()},
+            "owed": [msgspec.structs.asdict(each) for each in self._out],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Become the engine that was snapshot; this one must be new, with the same families and zone."""
+        if state["format"] != FORMAT:
+            raise ValueError(f"a snapshot of format {state['format']}, expected {FORMAT}")
+        self._overrides.restore(state["overrides"])
+        self._employ(read_rules(state["rules"], self.families))
+        for name, saved in state["families"].items():
+            self._judges[name].restore(saved)
+        for link, since in state["links"].items():
+            self._cut(link, since)
+        self._out[:] = [Transition(**each) for each in state["owed"]]

@@ -1,0 +1,137 @@
+"""Why a rule raised or cleared: the values and windows it named, each threshold with the scope it came from.
+
+Plain data, times in µs, spans in seconds; unknown is None. Groups that a rule does not use are left out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from drivers.telemetry import SECOND
+from rules.document import Rule
+from rules.memory import NEVER, Memory
+from rules.parameters import Overrides
+from rules.silence import Silence
+from rules.transition import Transition, transition_id
+from rules.tree import AttributeValue, PointValue, Window, text, walk
+from rules.windows import ring_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from drivers.telemetry import Float64, Int64
+    from rules.watch import Watch
+
+    Facts = dict[str, Any]
+
+
+def transitions(
+    watch: Watch | Silence,
+    memory: Memory,
+    overrides: Overrides,
+    columns: tuple[Int64, Int64, Int64],
+    raised: bool,
+    *,
+    reason: str = "",
+) -> Iterator[Transition]:
+    """The transitions of these devices. columns: devices, event times, receive times. reason: why, where no value is."""
+    rule, family, ids = watch.rule, memory.family.name, memory.devices.ids
+    devices = columns[0]
+    facts = [{"reason": reason} for _ in devices] if reason else describe(watch, memory, overrides, devices)
+    for index, time, received, fact in zip(*(column.tolist() for column in columns), facts, strict=True):
+        yield Transition(
+            id=transition_id(rule.id, family, index, time, raised),
+            rule=rule.id,
+            version=rule.version,
+            alarm=rule.alarm,
+            severity=rule.severity,
+            family=family,
+            index=index,
+            device=ids[index],
+            raised=raised,
+            time=time,
+            received=received,
+            evidence=fact,
+        )
+
+
+def describe(watch: Watch | Silence, memory: Memory, overrides: Overrides, devices: Int64) -> list[Facts]:
+    """What the rule sees of each of these devices now."""
+    facts: list[Facts] = [{} for _ in devices]
+    if isinstance(watch, Silence):
+        _put_silence(facts, watch, memory, devices)
+    else:
+        _put_values(facts, watch, memory, devices)
+        _put_windows(facts, watch, memory, devices)
+        if watch.track.holds:
+            hold = np.broadcast_to(
+                watch.hold if isinstance(watch.hold, int) else watch.hold.take(devices), len(devices)
+            )
+            _put(facts, "hold", (hold / SECOND).tolist())
+    _put_parameters(facts, watch.rule, memory, overrides, devices)
+    return facts
+
+
+def _put(facts: list[Facts], name: str, values: list[Any]) -> None:
+    for fact, value in zip(facts, values, strict=True):
+        fact[name] = value
+
+
+def _put_in(facts: list[Facts], group: str, name: str, values: list[Any]) -> None:
+    for fact, value in zip(facts, values, strict=True):
+        fact.setdefault(group, {})[name] = value
+
+
+def _known(column: Float64) -> list[float | None]:
+    return [None if value != value else value for value in column.tolist()]  # noqa: PLR0124 - NaN alone differs from itself
+
+
+def _put_silence(facts: list[Facts], watch: Silence, memory: Memory, devices: Int64) -> None:
+    timeout = np.broadcast_to(
+        watch.timeout if isinstance(watch.timeout, int) else watch.timeout.take(devices), len(devices)
+    )
+    _put(facts, "heard", [time if time > NEVER else None for time in memory.heard[devices].tolist()])
+    _put(facts, "timeout", (timeout / SECOND).tolist())
+
+
+def _put_values(facts: list[Facts], watch: Watch, memory: Memory, devices: Int64) -> None:
+    conditions = [watch.meaning.when, *([watch.meaning.clear] if watch.meaning.clear is not None else [])]
+    for node in {node for tree in conditions for node in walk(tree, inside_windows=False)}:
+        if isinstance(node, PointValue):
+            values = _known(memory.last[node.row].take(devices))
+            shown = [_label(node, value) for value in values] if node.labels else values
+            _put_in(facts, "values", node.name, shown)
+        elif isinstance(node, AttributeValue):
+            column = memory.devices.attributes.get(node.name)
+            known = [None] * len(devices) if column is None else _known(column.take(devices))
+            _put_in(facts, "attributes", node.name, known)
+
+
+def _label(node: PointValue, value: float | None) -> str | float | None:
+    return value if value is None or not 0 <= value < len(node.labels) else node.labels[int(value)]
+
+
+def _put_windows(facts: list[Facts], watch: Watch, memory: Memory, devices: Int64) -> None:
+    for window in dict.fromkeys(watch.meaning.windows()):
+        assert isinstance(window, Window)
+        ring = memory.rings[ring_key(window)]
+        reading = ring.read(window.statistic, devices)
+        valid = np.minimum(reading.filled / ring.expected.take(devices), 1.0)
+        shown = [
+            {"value": value, "valid": round(share, 3)}
+            for value, share in zip(_known(reading.value), valid.tolist(), strict=True)
+        ]
+        _put_in(facts, "windows", text(window), shown)
+
+
+def _put_parameters(
+    facts: list[Facts], rule: Rule, memory: Memory, overrides: Overrides, devices: Int64
+) -> None:
+    for name, tunable in rule.parameters.items():
+        tuned = [
+            overrides.tuned(rule.id, name, tunable.value, memory.devices, index) for index in devices.tolist()
+        ]
+        shown = [{"value": each.value, "unit": tunable.unit.text, "scope": each.scope} for each in tuned]
+        _put_in(facts, "parameters", name, shown)

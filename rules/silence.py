@@ -1,0 +1,77 @@
+"""Absence: raised at the deadline heard + timeout, by receive time; cleared by the next row heard, whatever it says.
+
+It is checked at a row before the row counts as heard, and at sweeps; so a replay without sweeps raises the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rules.devices import Devices
+from rules.document import Rule
+from rules.memory import NEVER, Memory
+from rules.parameters import Overrides
+from rules.state import IDLE, RAISED, Track
+from rules.tree import Silent
+from rules.watch import span_of
+
+if TYPE_CHECKING:
+    from drivers.telemetry import Bool, Float64, Int64
+
+Emit = Callable[["Silence", "Int64", bool, "Int64", "Int64"], None]
+
+
+class Silence:
+    """A silent(…) rule over one family. timeout int or int64[device]: µs."""
+
+    def __init__(self, rule: Rule, family: str, capacity: int, emit: Emit) -> None:
+        self.rule = rule
+        self.track = Track(capacity, holds=False)
+        self.timeout: int | Int64 = 0
+        when = rule.meanings[family].when
+        assert isinstance(when, Silent)
+        self._span: int | str = when.parameter or when.timeout
+        self._emit = emit
+
+    def bind(self, overrides: Overrides, devices: Devices) -> None:
+        parameters: dict[str, float | Float64] = {
+            name: overrides.resolve(self.rule.id, name, tunable.value, devices)
+            for name, tunable in self.rule.parameters.items()
+        }
+        self.timeout = span_of(self.rule, self._span, parameters)
+        self.track.due = 0
+
+    def troubled(self, devices: Int64, quiet: Int64) -> Bool:
+        """Which rows may raise or clear; quiet: µs since their device was heard."""
+        raised: Bool = self.track.state.take(devices) != IDLE
+        return np.logical_or(raised, quiet >= self._timeout_of(devices))
+
+    def _timeout_of(self, devices: Int64) -> Int64 | int:
+        return self.timeout if isinstance(self.timeout, int) else self.timeout.take(devices)
+
+    def hear(self, device: Int64, received: Int64, heard: Int64) -> None:
+        """One row of one device (arrays of length 1), before it counts as heard."""
+        deadline = heard + self._timeout_of(device)
+        if self.track.state[device[0]] == IDLE:
+            if heard[0] == NEVER or received[0] < deadline[0]:
+                return
+            self._turn(device, RAISED, deadline, deadline)
+        self._turn(device, IDLE, received, received)
+        self.track.due = min(self.track.due, int((received + self._timeout_of(device))[0]))
+
+    def sweep(self, now: int, memory: Memory) -> None:
+        if now < self.track.due:
+            return
+        quiet = memory.devices.alive & (memory.heard > NEVER) & (self.track.state == IDLE) & ~memory.still
+        deadline = memory.heard + self.timeout
+        over = np.flatnonzero(quiet & (deadline <= now))
+        if len(over):
+            quiet[over] = False
+            self._turn(over, RAISED, deadline[over], deadline[over])
+        self.track.due = int(deadline[quiet].min(initial=2**62))
+
+    def _turn(self, devices: Int64, state: int, time: Int64, received: Int64) -> None:
+        self._emit(self, devices, state == RAISED, self.track.turn(devices, state, time), received)

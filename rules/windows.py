@@ -1,0 +1,175 @@
+"""Windows made of event-time buckets: one open, up to fifteen closed, for each device. What comes for a closed bucket is late.
+
+A bucket is closed by the device's next row past its end, or, a grace after its end, by receive time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from drivers.telemetry import SECOND, Family
+from rules.buckets import Column, Ends, Extremes, Table, Totals, kept_for
+from rules.tree import Window, text
+from rules.units import spell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from drivers.telemetry import Float64, Int64
+
+BUCKETS: Final = 15
+DORMANT: Final = 2**62  # the edge of a window in which nothing has come for its whole length
+GRACE: Final = 60 * SECOND
+_KEPT: Final = {"mean": "total", "sum": "total", "share": "total"}
+
+
+class Reading(NamedTuple):
+    """value float64[n] over the closed buckets, NaN where they do not give it; filled uint8[n]: buckets with a value."""
+
+    value: Float64
+    filled: Int64
+
+
+def ring_key(window: Window) -> str:
+    """What is collected for a window; windows of one key share a ring, so one rule's change never touches another's."""
+    kept = _KEPT.get(window.statistic, window.statistic)
+    return f"{kept}({text(window.source)}, {spell(window.length)})"
+
+
+def width_of(length: int) -> int:
+    """µs of one bucket: a fifteenth of the window, at least 1 s."""
+    return max(length // BUCKETS, SECOND)
+
+
+class Ring:
+    """The buckets of one window over one source, for every device of a family.
+
+    edge: end of the open bucket (µs), DORMANT where none is open. expected: how many closed buckets a device fills.
+    """
+
+    def __init__(self, window: Window, family: Family, capacity: int) -> None:
+        self.length = window.length
+        self.width = width_of(window.length)
+        self.buckets = min(BUCKETS, self.length // self.width)
+        self.due = 0  # no bucket closes by receive time before it; a lower bound
+        self.expected = np.ones(capacity, np.uint8)
+        self._table = Table(
+            capacity,
+            {
+                "edge": Column(np.int64, DORMANT),
+                "open": Column(np.uint32, 0),
+                "count": Column(np.uint32, 0),
+                "filled": Column(np.uint8, 0),
+                "oldest": Column(np.uint8, 0),
+                "slots": Column(np.uint32, 0, self.buckets),
+            },
+        )
+        self._kept = kept_for(window, family, capacity, self.buckets)
+
+    @property
+    def edge(self) -> Int64:
+        return self._table["edge"]
+
+    def reserve(self, capacity: int) -> None:
+        have = len(self.expected)
+        if capacity > have:
+            self.expected = np.concatenate([self.expected, np.ones(capacity - have, np.uint8)])
+            self._table.reserve(capacity)
+            if self._kept is not None:
+                self._kept.table.reserve(capacity)
+
+    def expect(self, devices: Int64, interval: Int64) -> None:
+        """The devices report every `interval` µs."""
+        self.expected[devices] = np.clip(self.length // np.maximum(interval, 1), 1, self.buckets)
+
+    def enter(self, devices: Int64, time: Int64, closing: Int64, value: Float64) -> None:
+        """Put the rows' values (NaN: none) into their buckets; a bucket that ends at or before `closing` is closed.
+
+        No open bucket ends at or before its row's time.
+        """
+        edge = self.edge.take(devices)
+        here = time >= edge - self.width
+        here |= edge == DORMANT
+        here &= ~np.isnan(value)
+        rows = here.nonzero()[0]
+        if len(rows) < len(devices):
+            devices, time, closing, value, edge = (
+                devices[rows],
+                time[rows],
+                closing[rows],
+                value[rows],
+                edge[rows],
+            )
+        asleep = (edge == DORMANT).nonzero()[0]
+        if len(asleep):
+            new = (time[asleep] // self.width + 1) * self.width
+            late = new <= closing[asleep]
+            self.edge[devices[asleep[~late]]] = new[~late]
+            self.due = min(self.due, int(new.min()) + GRACE)
+            if late.any():
+                devices, value = np.delete(devices, asleep[late]), np.delete(value, asleep[late])
+        count = self._table["open"].take(devices)
+        self._table["open"][devices] = count + np.uint32(1)
+        if self._kept is not None:
+            self._kept.enter(devices, value, count == 0)
+
+    def close(self, devices: Int64) -> None:
+        """Their open buckets close, each in place of its oldest; the next ones open, empty."""
+        table = self._table
+        oldest = table["oldest"].take(devices)
+        cell = devices * self.buckets + oldest
+        new, old = table["open"].take(devices), table["slots"].take(cell)
+        filled = new > 0
+        table["count"][devices] += new - old  # modulo 2**32, and so right
+        table["filled"][devices] += filled.view(np.uint8) - (old > 0).view(np.uint8)
+        table["slots"][cell] = new
+        table["open"][devices] = 0
+        table["oldest"][devices] = (oldest + np.uint8(1)) % np.uint8(self.buckets)
+        table["edge"][devices] += self.width
+        if self._kept is not None:
+            self._kept.close(devices, cell, filled)
+
+    def rest(self, devices: Int64) -> None:
+        """Those in which nothing is left go dormant: their buckets close no more until a value comes."""
+        drained = (self._table["filled"].take(devices) == 0) & (self._table["open"].take(devices) == 0)
+        self.edge[devices[drained]] = DORMANT
+
+    def forget(self, devices: Int64) -> None:
+        """Begin anew, as if nothing had ever come."""
+        self._table.forget(devices)
+        if self._kept is not None:
+            self._kept.table.forget(devices)
+
+    def read(self, statistic: str, devices: Int64) -> Reading:
+        """The statistic over the closed buckets; delta needs two values."""
+        count = self._table["count"].take(devices)
+        filled = self._table["filled"].take(devices)
+        match self._kept:
+            case Totals() as totals:
+                value = totals.total(devices) / (totals.scale if statistic == "sum" else totals.scale * count)
+            case Extremes() as extremes:
+                value = np.where(count == 0, np.nan, extremes.best(devices))
+            case Ends() as ends:
+                value = np.where(count < 2, np.nan, ends.delta(devices, self._oldest(devices)))
+            case _:
+                value = count.astype(np.float64)
+        return Reading(value, filled)
+
+    def _oldest(self, devices: Int64) -> Int64:
+        """The cell of the oldest closed bucket that holds a value."""
+        begin = devices * self.buckets
+        order = (self._table["oldest"].take(devices)[:, None] + np.arange(self.buckets)) % self.buckets
+        filled = self._table["slots"].take(begin[:, None] + order) > 0
+        oldest: Int64 = begin + order[np.arange(len(devices)), filled.argmax(axis=1)]
+        return oldest
+
+    def snapshot(self, size: int) -> dict[str, Any]:
+        kept = {} if self._kept is None else self._kept.table.snapshot(size)
+        return {"ring": self._table.snapshot(size), "kept": kept}
+
+    def restore(self, state: Mapping[str, Any], size: int) -> None:
+        self._table.restore(state["ring"], size)
+        if self._kept is not None:
+            self._kept.table.restore(state["kept"], size)
