@@ -1,0 +1,158 @@
+"""A write that returned is on the disk; one that failed has changed nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, func, insert, make_url, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from gateway.errors import StoreError
+from gateway.store import audit
+from gateway.store.bulk import bulk
+from gateway.store.schema import metadata
+from gateway.store.schema.registry import audit as trail
+from gateway.store.schema.registry import command, meta
+from gateway.store.store import Store
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    async with Store(f"sqlite:///{tmp_path}/operations.sqlite") as store:
+        await store.migrate()
+        yield store
+
+
+async def count(store: Store) -> int:
+    return await store.read(lambda conn: conn.scalar(select(func.count()).select_from(meta)) or 0)
+
+
+async def test_the_migrated_schema_is_the_declared_one(store: Store) -> None:
+    def differences(conn: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(conn, opts={"compare_type": True}), metadata))
+
+    assert await store.read(differences) == []
+
+
+async def test_migrating_again_changes_nothing(store: Store) -> None:
+    await store.write(lambda conn: conn.execute(insert(meta).values(key="a", value="1")))
+    await store.migrate()
+    assert await count(store) == 1
+
+
+async def test_a_write_is_seen_by_readers_and_survives_closing(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/deep/operations.sqlite"
+    async with Store(url) as store:
+        await store.migrate()
+        await store.write(
+            lambda conn: audit.record(conn, 7, "token:me", "changed", "device:a", {"name": "灯"})
+        )
+    async with Store(url) as store:
+        row = await store.read(lambda conn: conn.execute(select(trail)).one())
+    assert (row.time, row.actor, row.object, row.detail) == (7, "token:me", "device:a", {"name": "灯"})
+
+
+async def test_an_error_rolls_the_transaction_back(store: Store) -> None:
+    def work(conn: Connection) -> None:
+        conn.execute(insert(meta).values(key="a", value="1"))
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await store.write(work)
+    assert await count(store) == 0
+
+
+async def test_twins_are_the_callers_to_explain_and_foreign_keys_hold(store: Store) -> None:
+    with pytest.raises(IntegrityError):
+        await store.write(
+            lambda conn: conn.execute(insert(meta), [{"key": "a", "value": ""}, {"key": "a", "value": ""}])
+        )
+    orphan = {"id": "1", "seq": 1, "device": "nobody", "name": "x", "args": {}, "actor": "x", "created": 0}
+    rest = {"expires": 0, "state": "queued", "changed": 0, "error": ""}
+    with pytest.raises(IntegrityError):
+        await store.write(lambda conn: conn.execute(insert(command).values(**orphan, **rest)))
+
+
+async def test_a_full_disk_is_a_store_error_and_the_store_works_again_afterwards(store: Store) -> None:
+    await store.write(lambda conn: conn.exec_driver_sql("PRAGMA max_page_count = 1"))
+    with pytest.raises(StoreError, match="full"):
+        await store.write(lambda conn: conn.execute(insert(meta).values(key="a", value="x" * 1_000_000)))
+    await store.write(lambda conn: conn.exec_driver_sql("PRAGMA max_page_count = 1000000"))
+    await store.write(lambda conn: conn.execute(insert(meta).values(key="a", value="x" * 1_000_000)))
+    assert await count(store) == 1
+
+
+async def test_readers_cannot_write(store: Store) -> None:
+    with pytest.raises(StoreError, match="readonly"):
+        await store.read(lambda conn: conn.execute(insert(meta).values(key="a", value="")))
+
+
+async def test_a_file_that_is_no_database_is_a_store_error(tmp_path: Path) -> None:
+    (tmp_path / "operations.sqlite").write_bytes(b"not a database" * 1000)
+    store = Store(f"sqlite:///{tmp_path}/operations.sqlite")
+    with pytest.raises(StoreError):
+        await store.open()
+    await store.close()
+
+
+async def test_durability_is_switched_on(store: Store) -> None:
+    pragmas = await store.write(
+        lambda conn: [
+            conn.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+    )
+    assert pragmas == ["wal", 2, 1]
+
+
+async def test_reads_go_on_beside_a_write_and_writes_take_turns(store: Store) -> None:
+    reading, done = threading.Event(), threading.Event()
+
+    def slow(conn: Connection) -> None:
+        conn.execute(insert(meta).values(key="a", value=""))
+        reading.set()
+        assert done.wait(5)
+
+    writing = asyncio.ensure_future(store.write(slow))
+    second = asyncio.ensure_future(
+        store.write(lambda conn: conn.execute(insert(meta).values(key="b", value="")))
+    )
+    await asyncio.to_thread(reading.wait, 5)
+    assert await count(store) == 0
+    assert not second.done()
+    done.set()
+    await asyncio.gather(writing, second)
+    assert await count(store) == 2
+
+
+async def test_no_thread_is_left_behind(tmp_path: Path) -> None:
+    async with Store(f"sqlite:///{tmp_path}/operations.sqlite") as store:
+        await store.read(lambda _: None)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("store-")]
+
+
+def test_a_database_in_memory_is_refused() -> None:
+    with pytest.raises(ValueError, match="file"):
+        Store("sqlite://")
+
+
+def test_every_table_can_stand_in_postgresql() -> None:
+    dialect = make_url("postgresql://").get_dialect()()
+    for table in metadata.sorted_tables:
+        assert str(CreateTable(table).compile(dialect=dialect))
+        for index in table.indexes:
+            assert str(CreateIndex(index).compile(dialect=dialect))
+
+
+async def test_many_rows_go_straight_to_the_driver(store: Store) -> None:
+    rows = ((str(n), f"key{n}") for n in range(25_000))
+    await store.write(lambda conn: bulk(conn, meta, ("value", "key"), rows))
+    assert await count(store) == 25_000
+    assert await store.read(lambda conn: conn.scalar(select(meta.c.value).where(meta.c.key == "key7"))) == "7"
