@@ -1,0 +1,160 @@
+"""What may happen to an alarm and to a case. What these tables do not name cannot happen (style 9).
+
+NEW is the state before the first event; the README's diagrams are printed from these tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, TypeVar
+
+from gateway.errors import Conflict
+
+
+class AlarmState(StrEnum):
+    """ISA-18.2 words."""
+
+    NEW = "new"
+    ACTIVE = "active"
+    ACKNOWLEDGED = "acknowledged"
+    SHELVED = "shelved"
+    CLEARED = "cleared"
+
+
+class AlarmEvent(StrEnum):
+    RAISE = "raise"
+    CLEAR = "clear"
+    ACKNOWLEDGE = "acknowledge"
+    SHELVE = "shelve"
+    UNSHELVE = "unshelve"
+
+
+class CaseState(StrEnum):
+    """From filing to closing: stages 2 to 6 of GB/T 30428, under neutral names."""
+
+    NEW = "new"
+    FILED = "filed"
+    DISPATCHED = "dispatched"
+    ACCEPTED = "accepted"
+    IN_REPAIR = "in_repair"
+    REPAIRED = "repaired"
+    VERIFIED = "verified"
+    CLOSED = "closed"
+    VOID = "void"
+
+
+class CaseEvent(StrEnum):
+    FILE = "file"
+    DISPATCH = "dispatch"
+    ACCEPT = "accept"
+    START = "start"
+    RETURN = "return"  # the crew hands it back undone; the dispatcher must choose anew
+    REPAIRED = "repaired"
+    RECOVER = "recover"  # telemetry shows that the cause went away before anyone repaired it
+    VERIFY = "verify"
+    REWORK = "rework"  # the proof failed
+    CLOSE = "close"
+    REOPEN = "reopen"
+    VOID = "void"
+
+
+class Entry(StrEnum):
+    """What a case's timeline tells besides its lifecycle."""
+
+    JOINED = "alarm_joined"
+    CLEARED = "alarm_cleared"
+    RAISED = "alarm_raised"
+    OVERDUE = "overdue"
+
+
+_RETURN_OR_VOID: Final = {CaseEvent.RETURN: CaseState.FILED, CaseEvent.VOID: CaseState.VOID}
+
+ALARM_TRANSITIONS: Final[Mapping[AlarmState, Mapping[AlarmEvent, AlarmState]]] = {
+    AlarmState.NEW: {AlarmEvent.RAISE: AlarmState.ACTIVE},
+    AlarmState.ACTIVE: {
+        AlarmEvent.RAISE: AlarmState.ACTIVE,
+        AlarmEvent.CLEAR: AlarmState.CLEARED,
+        AlarmEvent.ACKNOWLEDGE: AlarmState.ACKNOWLEDGED,
+        AlarmEvent.SHELVE: AlarmState.SHELVED,
+    },
+    AlarmState.ACKNOWLEDGED: {
+        AlarmEvent.RAISE: AlarmState.ACTIVE,
+        AlarmEvent.CLEAR: AlarmState.CLEARED,
+        AlarmEvent.SHELVE: AlarmState.SHELVED,
+    },
+    AlarmState.SHELVED: {
+        AlarmEvent.RAISE: AlarmState.SHELVED,
+        AlarmEvent.CLEAR: AlarmState.SHELVED,
+        AlarmEvent.SHELVE: AlarmState.SHELVED,
+        AlarmEvent.UNSHELVE: AlarmState.ACTIVE,
+    },
+    AlarmState.CLEARED: {},
+}
+
+CASE_TRANSITIONS: Final[Mapping[CaseState, Mapping[CaseEvent, CaseState]]] = {
+    CaseState.NEW: {CaseEvent.FILE: CaseState.FILED},
+    CaseState.FILED: {
+        CaseEvent.DISPATCH: CaseState.DISPATCHED,
+        CaseEvent.RECOVER: CaseState.VERIFIED,
+        CaseEvent.VOID: CaseState.VOID,
+    },
+    CaseState.DISPATCHED: {
+        CaseEvent.ACCEPT: CaseState.ACCEPTED,
+        CaseEvent.START: CaseState.IN_REPAIR,
+        CaseEvent.REPAIRED: CaseState.REPAIRED,
+        CaseEvent.RECOVER: CaseState.VERIFIED,
+        **_RETURN_OR_VOID,
+    },
+    CaseState.ACCEPTED: {
+        CaseEvent.START: CaseState.IN_REPAIR,
+        CaseEvent.REPAIRED: CaseState.REPAIRED,
+        CaseEvent.RECOVER: CaseState.VERIFIED,
+        **_RETURN_OR_VOID,
+    },
+    CaseState.IN_REPAIR: {CaseEvent.REPAIRED: CaseState.REPAIRED, **_RETURN_OR_VOID},
+    CaseState.REPAIRED: {
+        CaseEvent.VERIFY: CaseState.VERIFIED,
+        CaseEvent.REWORK: CaseState.IN_REPAIR,
+    },
+    CaseState.VERIFIED: {
+        CaseEvent.CLOSE: CaseState.CLOSED,
+        CaseEvent.REWORK: CaseState.IN_REPAIR,
+    },
+    CaseState.CLOSED: {CaseEvent.REOPEN: CaseState.FILED},
+    CaseState.VOID: {},
+}
+
+OVER: Final = frozenset({CaseState.CLOSED, CaseState.VOID})
+RUNNING: Final = frozenset({CaseState.DISPATCHED, CaseState.ACCEPTED, CaseState.IN_REPAIR})  # the limit runs
+NEEDS_NOTE: Final = frozenset({CaseEvent.RETURN, CaseEvent.REWORK, CaseEvent.VOID})
+BY_PEOPLE: Final = frozenset(CaseEvent) - {CaseEvent.FILE, CaseEvent.RECOVER}
+
+State = TypeVar("State", bound=StrEnum)
+Event = TypeVar("Event", bound=StrEnum)
+Table = Mapping[State, Mapping[Event, State]]
+
+
+def follow(table: Table[State, Event], state: State, event: Event) -> State:
+    """The state after `event`; raises Conflict that names state, event and what is allowed."""
+    allowed = table[state]
+    if event not in allowed:
+        words = ", ".join(allowed) or "nothing"
+        raise Conflict(
+            f"'{event}' is not possible in state '{state}' (possible: {words})",
+            state=str(state),
+            event=str(event),
+            allowed=[str(word) for word in allowed],
+        )
+    return allowed[event]
+
+
+def mermaid(table: Table[State, Event]) -> str:
+    """The table as a Mermaid state diagram: NEW is its start, states without a way out are its end."""
+    lines = ["stateDiagram-v2"]
+    for state, ways in table.items():
+        source = "[*]" if state == "new" else state
+        lines += [f"    {source} --> {target}: {event}" for event, target in ways.items()]
+        if not ways:
+            lines.append(f"    {state} --> [*]")
+    return "\n".join(lines) + "\n"

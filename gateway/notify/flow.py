@@ -1,0 +1,148 @@
+"""Carries the outbox to its channels: in order a subject, each channel on its own, until taken or given up.
+
+A message is delivered at least once: one whose verdict was not yet written when the gateway died goes out again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+from drivers.telemetry import SECOND
+from gateway.clock import Clock
+from gateway.errors import LinkError, StoreError
+from gateway.notify import outbox
+from gateway.notify.channels.channel import Channel
+from gateway.notify.channels.log import LogChannel
+from gateway.notify.channels.webhook import WebhookChannel
+from gateway.notify.outbox import Delivery, Verdict
+from gateway.notify.settings import NotifySettings
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+STEEPEST: Final = 40  # doublings after which the cap holds in any case
+LONGEST_REST: Final = 30 * SECOND  # of a channel that takes nothing, until it is tried again
+TIDY: Final = 3_600.0  # seconds between two removals of what was delivered long ago
+
+
+class Round(NamedTuple):
+    attempts: int
+    failures: int
+
+
+class Operations(Protocol):
+    """The part of the store that the flow needs."""
+
+    async def write(self, work: Callable[[Connection], T]) -> T: ...
+
+    async def read(self, work: Callable[[Connection], T]) -> T: ...
+
+
+class Flow:
+    """Times in the outbox are city time; pauses are real time, so the clock's speed converts them."""
+
+    def __init__(
+        self,
+        store: Operations,
+        channels: Mapping[str, Channel],
+        settings: NotifySettings,
+        clock: Clock,
+        chance: random.Random,
+    ) -> None:
+        self._store = store
+        self._channels = channels
+        self._settings = settings
+        self._clock = clock
+        self._chance = chance
+        self._tidy_at = clock.monotonic()
+        self._woken = {name: asyncio.Event() for name in channels}
+
+    def wake(self) -> None:
+        """There may be new messages: look now, not at the next poll."""
+        for event in self._woken.values():
+            event.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled; closes the channels then."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name in self._channels:
+                    group.create_task(self._carry(name), name=f"notify {name}")
+        finally:
+            for channel in self._channels.values():
+                await channel.close()
+
+    async def deliver_due(self, name: str) -> Round:
+        """One round of a channel: what is due, at once."""
+        now, limit = self._clock.now(), self._settings.concurrency
+        deliveries = await self._store.read(lambda conn: outbox.due(conn, name, now, limit))
+        verdicts = await asyncio.gather(*(self._attempt(name, delivery) for delivery in deliveries))
+        if verdicts:
+            await self._store.write(lambda conn: outbox.settle(conn, verdicts, self._clock.now()))
+        return Round(len(verdicts), sum(1 for verdict in verdicts if verdict.error))
+
+    async def _carry(self, name: str) -> None:
+        failed = 0  # rounds in a row in which nothing was taken: the other side is away
+        while True:
+            self._woken[name].clear()
+            done = await self._round(name)
+            failed = failed + 1 if done.attempts and done.attempts == done.failures else 0
+            if failed:
+                pause = min(backoff(failed - 1, self._settings, self._chance), LONGEST_REST)
+                await self._clock.sleep(pause / SECOND)
+            elif not done.attempts:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken[name].wait(), self._settings.poll / SECOND)
+
+    async def _round(self, name: str) -> Round:
+        """A round that outlives operations that cannot be read or written: nothing is lost by waiting."""
+        try:
+            done = await self.deliver_due(name)
+            if not done.attempts:
+                await self._forget()
+        except StoreError as error:
+            log.warning("channel %s waits for operations: %s", name, error)
+            return Round(1, 1)
+        return done
+
+    async def _attempt(self, name: str, delivery: Delivery) -> Verdict:
+        try:
+            await self._channels[name].deliver(delivery)
+        except LinkError as error:
+            return self._failed(delivery, str(error) or "failed")
+        return Verdict(delivery.id)
+
+    def _failed(self, delivery: Delivery, error: str) -> Verdict:
+        now, speed = self._clock.now(), self._clock.speed
+        if now - delivery.created >= self._settings.give_up * speed:
+            log.error("message %s to %s is given up: %s", delivery.key, delivery.channel, error)
+            return Verdict(delivery.id, error)
+        pause = backoff(delivery.attempts, self._settings, self._chance)
+        return Verdict(delivery.id, error, now + round(pause * speed))
+
+    async def _forget(self) -> None:
+        if self._clock.monotonic() < self._tidy_at:
+            return
+        self._tidy_at = self._clock.monotonic() + TIDY
+        before = self._clock.now() - round(self._settings.keep * self._clock.speed)
+        await self._store.write(lambda conn: outbox.forget(conn, before))
+
+
+def backoff(attempts: int, settings: NotifySettings, chance: random.Random) -> int:
+    """µs to wait after this many earlier failures: full jitter under a doubling, capped bound."""
+    bound = min(settings.longest_backoff, settings.backoff * 2 ** min(attempts, STEEPEST))
+    return chance.randint(0, bound)
+
+
+def channels(settings: NotifySettings, clock: Clock) -> dict[str, Channel]:
+    """The channels that the configuration names."""
+    named: dict[str, Channel] = {log_settings.name: LogChannel() for log_settings in settings.log}
+    return named | {hook.name: WebhookChannel(hook, clock) for hook in settings.webhook}

@@ -1,0 +1,171 @@
+"""Messages on their way out. A row is written with the change it tells of, in one transaction, once a channel.
+
+It leaves the state `pending` only when the other side has taken it, or when it is given up where everyone can see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, Final
+
+from msgspec import Struct, convert
+from sqlalchemy import Connection, Insert, Select, bindparam, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.cases.record import Message, plain
+from gateway.errors import Conflict, NotFound
+from gateway.notify.settings import ChannelSettings
+from gateway.store.schema.cases import outbox
+
+DETAIL: Final = 500  # characters kept of an error
+
+
+class OutboxState(StrEnum):
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"  # given up
+
+
+class Delivery(Struct, frozen=True):
+    """One message for one channel, as a channel gets it. created, next_at: µs UTC."""
+
+    id: int
+    key: str
+    channel: str
+    subject: str
+    event: str
+    payload: dict[str, Any]
+    attempts: int
+    created: int
+    next_at: int
+
+
+class Verdict(Struct, frozen=True):
+    """What became of an attempt. next_at: when to try again; None after a success, or to give up."""
+
+    id: int
+    error: str = ""
+    next_at: int | None = None
+
+    @property
+    def state(self) -> OutboxState:
+        if not self.error:
+            return OutboxState.DELIVERED
+        return OutboxState.DEAD if self.next_at is None else OutboxState.PENDING
+
+
+class Outbox:
+    """Knows who wants what; `post` is what the desk calls."""
+
+    def __init__(self, channels: Sequence[ChannelSettings]) -> None:
+        self.channels = channels
+
+    def post(self, conn: Connection, messages: Sequence[Message], now: int) -> None:
+        """One row for each message and channel that wants it; one that stands already stays as it is."""
+        rows = [
+            {
+                "key": message.key,
+                "channel": channel.name,
+                "subject": message.subject,
+                "event": message.event,
+                "payload": message.payload,
+                "state": str(OutboxState.PENDING),
+                "attempts": 0,
+                "created": now,
+                "next_at": now,
+                "error": "",
+            }
+            for message in messages
+            for channel in self.channels
+            if channel.wants(message)
+        ]
+        if rows:
+            conn.execute(_insert_if_new(conn), rows)
+
+
+def due(conn: Connection, channel: str, now: int, limit: int) -> list[Delivery]:
+    """The oldest messages whose time has come, at most one a subject: what follows waits for what came before."""
+    earlier = outbox.alias("earlier")
+    waits = select(earlier.c.id).where(
+        earlier.c.channel == channel,
+        earlier.c.subject == outbox.c.subject,
+        earlier.c.state == OutboxState.PENDING,
+        earlier.c.id < outbox.c.id,
+    )
+    query = (
+        select(outbox)
+        .where(outbox.c.channel == channel, outbox.c.state == OutboxState.PENDING)
+        .where(outbox.c.next_at <= now, ~waits.exists())
+        .order_by(outbox.c.id)
+        .limit(limit)
+    )
+    return _deliveries(conn, query)
+
+
+def settle(conn: Connection, verdicts: Sequence[Verdict], now: int) -> None:
+    """Write down what became of these attempts."""
+    if not verdicts:
+        return
+    statement = (
+        update(outbox)
+        .where(outbox.c.id == bindparam("row"), outbox.c.state == OutboxState.PENDING)
+        .values(
+            state=bindparam("now_state"),
+            attempts=outbox.c.attempts + 1,
+            delivered=bindparam("done"),
+            next_at=func.coalesce(bindparam("again"), outbox.c.next_at),
+            error=bindparam("why"),
+        )
+    )
+    rows = [
+        {
+            "row": verdict.id,
+            "now_state": str(verdict.state),
+            "done": None if verdict.error else now,
+            "again": verdict.next_at,
+            "why": verdict.error[:DETAIL],
+        }
+        for verdict in verdicts
+    ]
+    conn.execute(statement, rows)
+
+
+def forget(conn: Connection, before: int) -> None:
+    """Delivered messages from before this time go; dead ones stay until a person has seen to them."""
+    conn.execute(delete(outbox).where(outbox.c.state == OutboxState.DELIVERED, outbox.c.delivered < before))
+
+
+def revive(conn: Connection, message: int, now: int) -> None:
+    """Try a dead message again, from now on, as if it were new."""
+    state = conn.scalar(select(outbox.c.state).where(outbox.c.id == message))
+    if state is None:
+        raise NotFound(f"there is no message {message}")
+    if state != OutboxState.DEAD:
+        raise Conflict(f"message {message} is {state}; only a dead one can be revived")
+    values = {"state": str(OutboxState.PENDING), "attempts": 0, "created": now, "next_at": now}
+    conn.execute(update(outbox).where(outbox.c.id == message).values(values))
+
+
+def waiting(conn: Connection, state: OutboxState, limit: int = 100) -> list[Delivery]:
+    """The oldest messages in this state, over all channels."""
+    return _deliveries(conn, select(outbox).where(outbox.c.state == state).order_by(outbox.c.id).limit(limit))
+
+
+def counts(conn: Connection) -> dict[str, dict[str, int]]:
+    """How many messages there are, by channel and state."""
+    tally: dict[str, dict[str, int]] = {}
+    query = select(outbox.c.channel, outbox.c.state, func.count()).group_by(outbox.c.channel, outbox.c.state)
+    for channel, state, n in conn.execute(query):
+        tally.setdefault(channel, {})[state] = n
+    return tally
+
+
+def _insert_if_new(conn: Connection) -> Insert:
+    if conn.dialect.name == "postgresql":
+        return postgresql.insert(outbox).on_conflict_do_nothing()
+    return sqlite.insert(outbox).on_conflict_do_nothing()
+
+
+def _deliveries(conn: Connection, query: Select[Any]) -> list[Delivery]:
+    return convert(plain(conn.execute(query)), list[Delivery])
