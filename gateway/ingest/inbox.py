@@ -22,7 +22,7 @@ class Origin(Protocol):
         """For the quarantine: who spoke ("mqtt:LP-0001@127.0.0.1:51515")."""
 
     def settle(self, tokens: Sequence[int], refused: Mapping[int, Refusal]) -> None:
-        """These frames are done, in this order. `refused` has the whole-frame refusals among them, by token."""
+        """These frames are done, in this order. `refused` says of which, by token, nothing or (`whole` False) not all was used."""
 
 
 class Lane(Struct, frozen=True, eq=False):
@@ -48,6 +48,7 @@ class Frame(Struct, gc=False):
     token: int
     topic: str = ""
     verdict: Reason | None = None
+    detail: str = ""
 
 
 class Inbox:
@@ -87,7 +88,7 @@ class Inbox:
         else:
             taken = self.frames[:limit]
             del self.frames[:limit]
-        if self.paused and len(self.frames) < self.bound // 2:
+        if self.paused and len(self.frames) <= self.bound // 2:
             self.paused = False
             for _, resume in self._gates:
                 resume()

@@ -1,0 +1,70 @@
+"""Where refused things stay to be looked at (law 4): all are counted, a sample of each reason is kept.
+
+Counting never fails and never waits; samples are bounded in memory, in rate and in the table.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import Final
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from drivers.refusal import Reason
+from drivers.telemetry import SECOND
+from gateway.store.schema.cases import quarantine
+
+SAMPLES_A_SECOND: Final = 10  # a reason
+BUFFERED: Final = 1_000
+KEPT: Final = 10_000  # newest rows of the table
+PAYLOAD: Final = 4_096  # bytes kept of a payload
+TEXT: Final = {"device": 64, "origin": 192, "topic": 512}  # characters kept, the columns' own width
+DETAIL: Final = 1_000
+
+
+class Quarantine:
+    """`counts` has every refusal since the start; `note` may be called while another thread flushes."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self.counts: Counter[Reason] = Counter()
+        self._kept = kept
+        self._buffer: deque[dict[str, object]] = deque()
+        self._second: dict[Reason, tuple[int, int]] = {}  # of its last sample, and how many in it
+
+    def note(
+        self, reason: Reason, time: int, device: str, origin: str, topic: str, payload: bytes, detail: str
+    ) -> None:
+        """Count one refusal at `time` (µs UTC), and keep it as a sample if there is room."""
+        self.counts[reason] += 1
+        second = time // SECOND
+        last, taken = self._second.get(reason, (second, 0))
+        if last != second:
+            taken = 0
+        if taken >= SAMPLES_A_SECOND or len(self._buffer) >= BUFFERED:
+            return
+        self._second[reason] = (second, taken + 1)
+        texts = {"device": device, "origin": origin, "topic": topic}
+        self._buffer.append(
+            {name: _storable(text, TEXT[name]) for name, text in texts.items()}
+            | {"time": time, "reason": str(reason), "payload": payload[:PAYLOAD]}
+            | {"detail": _storable(detail, DETAIL)}
+        )
+
+    @property
+    def pending(self) -> bool:
+        """Whether there are samples to flush."""
+        return bool(self._buffer)
+
+    def flush(self, conn: Connection) -> None:
+        """Write the samples; the oldest rows beyond the bound go."""
+        rows = [self._buffer.popleft() for _ in range(len(self._buffer))]
+        if not rows:
+            return
+        conn.execute(insert(quarantine), rows)
+        newest = select(func.max(quarantine.c.id)).scalar_subquery()
+        conn.execute(delete(quarantine).where(quarantine.c.id <= newest - self._kept))
+
+
+def _storable(text: str, length: int) -> str:
+    """No lone surrogates and no NUL: neither store takes them."""
+    return text[:length].encode("utf-8", "replace").decode().replace("\0", "�")

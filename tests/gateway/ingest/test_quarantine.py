@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Connection, create_engine, func, select
+
+from drivers.refusal import Reason
+from drivers.telemetry import SECOND
+from gateway.ingest.quarantine import BUFFERED, PAYLOAD, SAMPLES_A_SECOND, Quarantine
+from gateway.store.schema.cases import quarantine as table
+from gateway.store.schema.metadata import metadata
+
+
+@pytest.fixture
+def conn() -> Iterator[Connection]:
+    engine = create_engine("sqlite://")
+    metadata.create_all(engine, [table])
+    with engine.connect() as conn:
+        yield conn
+    engine.dispose()
+
+
+def note(quarantine: Quarantine, reason: Reason = Reason.BAD_JSON, time: int = 0, **texts: str) -> None:
+    words = {"device": "LP-1", "origin": "mqtt:LP-1@127.0.0.1:5", "topic": "city/x", "detail": "why"} | texts
+    quarantine.note(
+        reason, time, words["device"], words["origin"], words["topic"], b"{" * 5_000, words["detail"]
+    )
+
+
+def count(conn: Connection) -> int:
+    return conn.scalar(select(func.count()).select_from(table)) or 0
+
+
+def test_a_sample_can_be_looked_at(conn: Connection) -> None:
+    quarantine = Quarantine()
+    pending = [quarantine.pending]
+    note(quarantine, Reason.UNKNOWN_POINT, 7)
+    pending.append(quarantine.pending)
+    quarantine.flush(conn)
+    assert [*pending, quarantine.pending] == [False, True, False]
+    assert tuple(conn.execute(select(table)).one()) == (
+        1,
+        7,
+        "unknown_point",
+        "LP-1",
+        "mqtt:LP-1@127.0.0.1:5",
+        "city/x",
+        b"{" * PAYLOAD,
+        "why",
+    )
+
+
+def test_everything_is_counted_and_ten_a_second_of_each_reason_are_kept(conn: Connection) -> None:
+    quarantine = Quarantine()
+    for n in range(100):
+        note(quarantine, Reason.BAD_JSON, n * SECOND // 50)  # two seconds
+        note(quarantine, Reason.EMPTY, n * SECOND // 50)
+    quarantine.flush(conn)
+    assert quarantine.counts == {Reason.BAD_JSON: 100, Reason.EMPTY: 100}
+    assert count(conn) == 2 * 2 * SAMPLES_A_SECOND
+
+
+def test_the_buffer_is_bounded(conn: Connection) -> None:
+    quarantine = Quarantine()
+    for n in range(2 * BUFFERED):
+        note(quarantine, time=n * SECOND)
+    quarantine.flush(conn)
+    assert (quarantine.counts[Reason.BAD_JSON], count(conn)) == (2 * BUFFERED, BUFFERED)
+
+
+def test_the_newest_rows_stay(conn: Connection) -> None:
+    quarantine = Quarantine(kept=5)
+    for n in range(12):
+        note(quarantine, time=n * SECOND)
+        if n % 4 == 3:
+            quarantine.flush(conn)
+    assert list(conn.scalars(select(table.c.time).order_by(table.c.id))) == [n * SECOND for n in range(7, 12)]
+
+
+def test_hostile_text_can_be_stored(conn: Connection) -> None:
+    quarantine = Quarantine()
+    note(quarantine, topic="a\0b\ud800" + "x" * 1_000, origin="y" * 1_000, device="z" * 1_000)
+    quarantine.flush(conn)
+    row = conn.execute(select(table)).one()
+    assert row.topic.startswith("a�b?x")
+    assert (len(row.topic), len(row.origin), len(row.device)) == (512, 192, 64)
+
+
+def test_nothing_to_flush(conn: Connection) -> None:
+    Quarantine().flush(conn)
+    assert count(conn) == 0
