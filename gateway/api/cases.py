@@ -1,0 +1,125 @@
+"""Cases: the work that alarms make, and what people say of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.api.alarms import AlarmView, EventView, Remark
+from gateway.api.auth import Permission, Reader, Worker, may
+from gateway.api.page import Limit, Page
+from gateway.api.services import Services, With
+from gateway.api.span import Moment
+from gateway.cases import query
+from gateway.cases.lifecycle import CaseEvent, CaseState
+from gateway.errors import Forbidden
+
+router: Final = APIRouter(prefix="/cases", tags=["cases"])
+Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
+CREW: Final = frozenset({CaseEvent.ACCEPT, CaseEvent.START, CaseEvent.RETURN, CaseEvent.REPAIRED})
+
+
+class CaseView(BaseModel):
+    """Times µs UTC; null: not yet. code: GB/T 30428.2 style. alarms: that ever joined it; standing: that hold now.
+
+    time_left: of the limit, while its clock is stopped. proof: when telemetry will have proved the repair.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    cause: str
+    template: str
+    en: str
+    zh: str
+    code: str
+    severity: str
+    family: str
+    device: str
+    device_name: str
+    area: str
+    parent: str
+    lat: float | None
+    lon: float | None
+    state: str
+    crew: str
+    alarms: int
+    standing: int
+    quiet_since: int | None
+    filed: int
+    dispatched: int | None
+    deadline: int | None
+    time_left: int | None
+    overdue: int | None
+    repaired: int | None
+    proof: int | None
+    verified: int | None
+    closed: int | None
+    reworked: int
+    reopened: int
+    updated: int
+    revision: int
+
+
+class CaseFile(BaseModel):
+    """A case with all that happened to it, and its alarms."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    case: CaseView
+    timeline: list[EventView]
+    alarms: list[AlarmView]
+
+
+class Act(Remark):
+    """event: accept, start, return, repaired (crews); dispatch, verify, rework, close, reopen, void (operators).
+
+    crew: whom to dispatch. note: must be given to return, rework or void.
+    """
+
+    event: CaseEvent
+    crew: str = Field("", max_length=64)
+
+
+@router.get("")
+async def list_cases(
+    services: With,
+    _: Reader,
+    family: str = "",
+    state: Annotated[list[CaseState] | None, Query()] = None,
+    area: str = "",
+    device: str = "",
+    since: Moment | None = None,
+    after: str = "",
+    limit: Limit = 100,
+) -> Page[CaseView]:
+    """Newest first. area: this path and all below it."""
+    want = query.Filter(family, state or (), area, device, None, since)
+    found = await services.store.read(lambda conn: query.cases(conn, want, limit, after))
+    return Page(items=[CaseView(**row) for row in found.items], after=found.after)
+
+
+@router.get("/{id}")
+async def get_case(services: With, _: Reader, id: Id) -> CaseFile:  # noqa: A002 - the field's word, here and below
+    return await _file(services, id)
+
+
+@router.post("/{id}/events")
+async def act(services: With, caller: Worker, id: Id, said: Act) -> CaseFile:  # noqa: A002
+    """What a person did or decided; 409 where the case's state does not allow it."""
+    if said.event not in CREW and not may(caller, Permission.OPERATE):
+        raise Forbidden(f"role {caller.role} may not {said.event} a case", permission=str(Permission.OPERATE))
+    now = services.clock.now()
+    changes = await services.store.write(
+        lambda conn: services.desk.act(
+            conn, id, said.event, caller.actor, now, said.note, crew=said.crew, revision=said.revision
+        )
+    )
+    services.hub.publish(changes, ())
+    return await _file(services, id)
+
+
+async def _file(services: Services, id: int) -> CaseFile:  # noqa: A002
+    return CaseFile.model_validate(await services.store.read(lambda conn: query.case(conn, id)))

@@ -1,0 +1,28 @@
+"""The city at a glance: how many devices, alarms and cases, by family and state."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from gateway.api.auth import Reader
+from gateway.api.services import With
+from gateway.cases import query
+
+router: Final = APIRouter(prefix="/counts", tags=["counts"])
+
+
+class Counts(BaseModel):
+    """devices: in service, by family. alarms, cases: by family, then state."""
+
+    devices: dict[str, int]
+    alarms: dict[str, dict[str, int]]
+    cases: dict[str, dict[str, int]]
+
+
+@router.get("")
+async def counts(services: With, _: Reader) -> Counts:
+    tally = await services.store.read(query.counts)
+    return Counts(devices=dict(services.directory.counts()), alarms=tally["alarms"], cases=tally["cases"])

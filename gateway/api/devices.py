@@ -1,0 +1,244 @@
+"""Devices: who they are, their secrets, and the commands sent to them."""
+
+from __future__ import annotations
+
+import asyncio
+from tempfile import SpooledTemporaryFile
+from typing import Annotated, Any, Final
+
+import msgspec
+from fastapi import APIRouter, Body, Path, Query, Request, Response, status
+from pydantic import BaseModel, ConfigDict, Field
+
+from drivers.telemetry import SECOND
+from gateway.api.auth import Operator, Reader, Registrar
+from gateway.api.page import Limit, Page, page
+from gateway.api.services import With
+from gateway.errors import Invalid
+from gateway.registry.rows import Selection
+
+router: Final = APIRouter(prefix="/devices", tags=["devices"])
+IN_MEMORY: Final = 4 * 1024 * 1024  # of an import; the rest waits on disk
+Id = Annotated[str, Path(max_length=64)]
+
+
+class DeviceView(BaseModel):
+    """One installed unit. Times µs UTC; lat, lon WGS-84 degrees; interval in µs, 0 = the product's own."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    family: str
+    index: int
+    product: str
+    name: str
+    link: str
+    lat: float | None
+    lon: float | None
+    grid: str
+    area: str
+    owner: str
+    parent: str
+    interval: int
+    attributes: dict[str, float]
+    retired: bool
+    created: int
+    updated: int
+
+
+class DeviceChange(BaseModel):
+    """Only what is given changes. interval: seconds, or 30s, 5m, 1h. grid: 15 digits. area: xuhui/tianping."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    product: str | None = None
+    family: str | None = None
+    name: str | None = None
+    link: str | None = None
+    lat: float | None = None
+    lon: float | None = None
+    grid: str | None = None
+    area: str | None = None
+    owner: str | None = None
+    parent: str | None = None
+    interval: float | str | None = None
+    attributes: dict[str, float] | None = None
+    retired: bool | None = None
+
+
+class DeviceNew(DeviceChange):
+    id: str
+    product: str
+
+
+class DeviceCreated(BaseModel):
+    """secret: shown this once; the device's password."""
+
+    device: DeviceView
+    secret: str
+
+
+class Secret(BaseModel):
+    """Shown this once."""
+
+    secret: str
+
+
+class CreatedLine(BaseModel):
+    line: int
+    id: str
+    secret: str
+
+
+class FaultLine(BaseModel):
+    """line: as an editor counts."""
+
+    line: int
+    column: str
+    problem: str
+    remedy: str
+
+
+class ImportView(BaseModel):
+    """lines: data lines read. Secrets are shown this once."""
+
+    lines: int
+    created: list[CreatedLine]
+    faults: list[FaultLine]
+
+
+class CommandNew(BaseModel):
+    """args by name; enumerated ones as label or position. lifetime: seconds until it expires undelivered."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    args: dict[str, float | str] = Field(default_factory=dict)
+    lifetime: float = Field(300, ge=1, le=7 * 86_400)
+
+
+class CommandView(BaseModel):
+    """state: queued, sent, accepted, applied, failed, expired. Times µs UTC."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    seq: int
+    device: str
+    name: str
+    args: dict[str, float]
+    actor: str
+    created: int
+    expires: int
+    state: str
+    changed: int
+    error: str
+
+
+@router.get("")
+async def list_devices(
+    services: With,
+    _: Reader,
+    family: str | None = None,
+    product: str | None = None,
+    area: str | None = None,
+    parent: str | None = None,
+    text: str | None = None,
+    *,
+    retired: bool | None = None,
+    after: str = "",
+    limit: Limit = 100,
+) -> Page[DeviceView]:
+    """Devices in order of id. area: this path and all below it. text: how id or name begins."""
+    selection = Selection(family, product, area, parent, text, retired)
+    found = await services.devices.listing(selection, after, limit + 1)
+    return page([DeviceView.model_validate(one) for one in found], limit, lambda one: one.id)
+
+
+@router.post("", status_code=status.HTTP_201_CREATED)
+async def create_device(services: With, caller: Registrar, new: DeviceNew) -> DeviceCreated:
+    device, secret = await services.devices.create(_given(new), caller.actor)
+    return DeviceCreated(device=DeviceView.model_validate(device), secret=secret)
+
+
+@router.post(
+    "/import",
+    responses={200: {"model": ImportView}, 422: {"model": ImportView}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def import_devices(
+    request: Request, services: With, caller: Registrar, *, partial: bool = False
+) -> Response:
+    """Create the devices of a CSV (header: id, product, name, area, lat, lon, parent, interval, attr.<name> …).
+
+    All or none; with `partial` those whose lines are good. Every faulty line is reported: 422 if none was created.
+    """
+    with SpooledTemporaryFile(IN_MEMORY) as file:
+        async for chunk in request.stream():
+            file.write(chunk)
+        done = await services.devices.import_csv(file, caller.actor, partial=partial)
+    body = await asyncio.to_thread(msgspec.json.encode, done)
+    return Response(body, 422 if done.faults and not done.created else 200, media_type="application/json")
+
+
+@router.get("/{id}")
+async def get_device(services: With, _: Reader, id: Id) -> DeviceView:  # noqa: A002 - the field's word, here and below
+    return DeviceView.model_validate(await services.devices.get(id))
+
+
+@router.patch("/{id}")
+async def change_device(services: With, caller: Registrar, id: Id, change: DeviceChange) -> DeviceView:  # noqa: A002
+    """A product of another family gives the device a new index, and so a new history, there."""
+    return DeviceView.model_validate(await services.devices.change(id, _given(change), caller.actor))
+
+
+@router.delete("/{id}")
+async def retire_device(services: With, caller: Registrar, id: Id) -> DeviceView:  # noqa: A002
+    """Take it out of service: it is locked out, its rules stop, its history stays. PATCH retired=false undoes it."""
+    return DeviceView.model_validate(await services.devices.change(id, {"retired": True}, caller.actor))
+
+
+@router.post("/{id}/secret")
+async def rotate_secret(services: With, caller: Registrar, id: Id) -> Secret:  # noqa: A002
+    """A new secret; the old one opens nothing from now on."""
+    return Secret(secret=await services.devices.rotate(id, caller.actor))
+
+
+@router.post("/{id}/commands", status_code=status.HTTP_202_ACCEPTED)
+async def issue_command(
+    services: With,
+    caller: Operator,
+    id: Id,  # noqa: A002
+    new: Annotated[CommandNew, Body()],
+) -> CommandView:
+    """Queue a command; it is kept until the device has it or it expires."""
+    lifetime = round(new.lifetime * SECOND)
+    issued = await services.commands.issue(id, new.name, new.args, lifetime, caller.actor)
+    return CommandView.model_validate(issued)
+
+
+@router.get("/{id}/commands")
+async def list_commands(
+    services: With,
+    _: Reader,
+    id: Id,  # noqa: A002
+    after: Annotated[int | None, Query(ge=0)] = None,
+    limit: Limit = 100,
+) -> Page[CommandView]:
+    """Newest first."""
+    found = await services.commands.listing(id, after, limit + 1)
+    return page([CommandView.model_validate(one) for one in found], limit, lambda one: str(one.seq))
+
+
+def _given(change: DeviceChange) -> dict[str, Any]:
+    form = change.model_dump(exclude_unset=True)
+    nullable = {"lat", "lon", "interval"}
+    for name, value in form.items():
+        if value is None and name not in nullable:
+            raise Invalid(f"{name} cannot be null; leave it out or give a value")
+    return form

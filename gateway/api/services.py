@@ -1,0 +1,64 @@
+"""The seam between the API and the rest of the gateway: what its routes may call, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request
+from prometheus_client import CollectorRegistry
+
+from drivers.telemetry import Family
+from gateway.api.stream import Hub
+from gateway.cases.desk import Desk
+from gateway.clock import Clock
+from gateway.history.latest import Latest
+from gateway.history.query import Queries
+from gateway.ingest.inbox import Inbox, Lane
+from gateway.ingest.quarantine import Quarantine
+from gateway.registry.commands import Commands
+from gateway.registry.devices import Devices
+from gateway.registry.directory import Directory
+from gateway.registry.rulebook import Rulebook
+from gateway.registry.sources import Sources
+from gateway.registry.tokens import Tokens
+from gateway.store.store import Store
+
+
+class Lanes(Protocol):
+    """What decodes a product's channel: the same object for the same pair."""
+
+    def lane(self, product: str, family: str, channel: str) -> Lane: ...
+
+
+@dataclass(frozen=True)
+class Services:
+    """`ready` does a real write through store and history; returns why not, one line a reason."""
+
+    store: Store
+    clock: Clock
+    families: Mapping[str, Family]
+    devices: Devices
+    sources: Sources
+    tokens: Tokens
+    rulebook: Rulebook
+    commands: Commands
+    directory: Directory
+    desk: Desk
+    queries: Queries
+    latest: Latest
+    inbox: Inbox
+    lanes: Lanes
+    quarantine: Quarantine
+    hub: Hub
+    metrics: CollectorRegistry
+    ready: Callable[[], Awaitable[list[str]]]
+
+
+async def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+With = Annotated[Services, Depends(_services)]

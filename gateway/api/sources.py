@@ -1,0 +1,69 @@
+"""Sources: who speaks for many devices, under which topics and for which of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, status
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.api.auth import Reader, Registrar
+from gateway.api.devices import Secret
+from gateway.api.services import With
+from gateway.registry.sources import Source
+
+router: Final = APIRouter(prefix="/sources", tags=["sources"])
+Name = Annotated[str, Path(max_length=64)]
+
+
+class SourceNew(BaseModel):
+    """filters: MQTT topic filters. devices: ids it may speak for; or area: all under this path, "" = every device."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    filters: list[str] = Field(max_length=100)
+    devices: list[str] | None = Field(None, max_length=100_000)
+    area: str | None = None
+
+
+class SourceView(SourceNew):
+    """created: µs UTC."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    created: int
+
+
+class SourceCreated(BaseModel):
+    """secret: shown this once; the source's password."""
+
+    source: SourceView
+    secret: str
+
+
+class SourceList(BaseModel):
+    items: list[SourceView]
+
+
+@router.get("")
+async def list_sources(services: With, _: Reader) -> SourceList:
+    return SourceList(items=[SourceView.model_validate(one) for one in await services.sources.listing()])
+
+
+@router.post("", status_code=status.HTTP_201_CREATED)
+async def create_source(services: With, caller: Registrar, new: SourceNew) -> SourceCreated:
+    source, secret = await services.sources.create(Source(**new.model_dump()), caller.actor)
+    return SourceCreated(source=SourceView.model_validate(source), secret=secret)
+
+
+@router.post("/{name}/secret")
+async def rotate_secret(services: With, caller: Registrar, name: Name) -> Secret:
+    """A new secret; the old one opens nothing from now on."""
+    return Secret(secret=await services.sources.rotate(name, caller.actor))
+
+
+@router.delete("/{name}", status_code=status.HTTP_204_NO_CONTENT)
+async def remove_source(services: With, caller: Registrar, name: Name) -> None:
+    """It may not connect any more."""
+    await services.sources.remove(name, caller.actor)

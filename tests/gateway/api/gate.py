@@ -1,0 +1,195 @@
+"""A whole gateway without sockets: real stores, real ticks, and the API called in-process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from fastapi import FastAPI
+
+from drivers.families import FAMILIES
+from drivers.telemetry import DAY, MINUTE
+from gateway.api.http import build
+from gateway.api.services import Services
+from gateway.api.stream import Hub
+from gateway.cases import template
+from gateway.cases.desk import Desk
+from gateway.cases.facts import Facts
+from gateway.cases.settings import DeskSettings
+from gateway.clock import CityClock
+from gateway.decoding import Decoding
+from gateway.derived import Derived
+from gateway.history.duck import History
+from gateway.history.query import Queries
+from gateway.history.settings import HistorySettings
+from gateway.ingest.inbox import Inbox
+from gateway.ingest.quarantine import Quarantine
+from gateway.metrics import Metrics
+from gateway.notify.outbox import Outbox
+from gateway.pipeline import Parts, Pipeline, PipelineSettings
+from gateway.registry.commands import Commands
+from gateway.registry.devices import Devices
+from gateway.registry.directory import Directory
+from gateway.registry.rulebook import Rulebook
+from gateway.registry.sources import Sources
+from gateway.registry.tokens import Role, Tokens
+from gateway.store.store import Store
+from gateway.tasks import Tasks
+from rules.order import Order
+from tests.gateway.registry.city import PRODUCTS
+
+RULE: Final = {
+    "id": "manhole-open",
+    "family": "manhole",
+    "when": "tilt > limit",
+    "limit": {"value": 15, "unit": "deg", "min": 5, "max": 60},
+    "severity": "critical",
+    "alarm": "coverOpened",
+    "case": "cover-danger",
+    "source": "test",
+    "en": "Cover open",
+    "zh": "井盖打开",
+}
+
+
+@dataclass
+class Door:
+    """What stands for devices' sessions and for readiness."""
+
+    taking: bool = True
+    took: list[tuple[str, str]] = field(default_factory=list)  # commands that a session took
+    faults: list[str] = field(default_factory=list)  # what readiness says
+
+    async def readiness(self) -> list[str]:
+        return self.faults
+
+    def deliver(self, family: str, device: str, payload: bytes, expires: int) -> bool:
+        assert payload
+        assert expires
+        if self.taking:
+            self.took.append((family, device))
+        return self.taking
+
+
+@dataclass
+class Gate:
+    """Callers are named by role, or bring a secret of their own."""
+
+    app: FastAPI
+    services: Services
+    pipeline: Pipeline
+    door: Door
+    words: dict[str, str] = field(default_factory=dict)  # tokens by role
+
+    def client(self, secret: str | None) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url="http://gate", headers=headers)
+
+    async def call(
+        self, role: str | None, method: str, path: str, *, secret: str | None = None, **more: Any
+    ) -> httpx.Response:
+        async with self.client(secret or (self.words[role] if role else None)) as client:
+            return await client.request(method, path, **more)
+
+    async def ok(self, role: str, method: str, path: str, **more: Any) -> Any:
+        """The body of an answer that must be a success."""
+        answer = await self.call(role, method, f"/api/v1{path}", **more)
+        assert answer.status_code < 300, answer.text
+        return answer.json() if answer.content else None
+
+    async def refused(self, role: str | None, method: str, path: str, **more: Any) -> tuple[int, str]:
+        """Status and word of the problem that must come back."""
+        answer = await self.call(role, method, f"/api/v1{path}", **more)
+        assert answer.headers["content-type"] == "application/problem+json", answer.text
+        body = answer.json()
+        assert (body["status"], bool(body["detail"])) == (answer.status_code, True)
+        return answer.status_code, body["type"].removeprefix("urn:citygate:")
+
+    async def device(self, id: str, product: str = "generic-manhole", **more: Any) -> str:  # noqa: A002 - the field's word
+        """A new device; gives its secret."""
+        made = await self.ok("admin", "POST", "/devices", json={"id": id, "product": product, **more})
+        secret: str = made["secret"]
+        return secret
+
+    async def push(self, *items: dict[str, Any], role: str = "operator") -> dict[str, Any]:
+        answer: dict[str, Any] = await self.ok(role, "POST", "/telemetry", json=list(items))
+        return answer
+
+
+async def _ticks(pipeline: Pipeline, inbox: Inbox) -> None:
+    while True:
+        await inbox.wait()
+        await pipeline.tick()
+
+
+@asynccontextmanager
+async def open_gate(path: Path) -> AsyncIterator[Gate]:
+    clock = CityClock()
+    async with Store(f"sqlite:///{path}/operations.sqlite") as store:
+        await store.migrate()
+        history = History(path / "history", FAMILIES, HistorySettings(), clock)
+        queries = Queries(history)
+        try:
+            async with Tasks() as tasks:
+                yield await _assemble(path, store, history, queries, tasks)
+        finally:
+            queries.close()
+            history.close()
+
+
+async def _assemble(path: Path, store: Store, history: History, queries: Queries, tasks: Tasks) -> Gate:
+    clock, door = CityClock(), Door()
+    directory, inbox, hub, quarantine, facts = Directory(), Inbox(1000), Hub(), Quarantine(), Facts()
+    desk = Desk(template.shipped(), DeskSettings(), describe=facts, post=Outbox(()).post)
+    derived = Derived(FAMILIES, Order(FAMILIES, MINUTE, 7 * DAY), "Asia/Shanghai")
+    decoding, metrics = Decoding(PRODUCTS), Metrics()
+    parts = Parts(
+        inbox=inbox,
+        decoding=decoding,
+        derived=derived,
+        history=history,
+        store=store,
+        desk=desk,
+        facts=facts,
+        quarantine=quarantine,
+        directory=directory,
+        clock=clock,
+        metrics=metrics,
+        snapshots=path / "snapshots",
+        publish=hub.publish,
+        reply=lambda _conn, _replies, _now: None,
+    )
+    pipeline = Pipeline(parts, PipelineSettings())
+    tasks.start("ticks", _ticks(pipeline, inbox))
+    devices = Devices(store, clock, PRODUCTS, directory, pipeline.announce)
+    services = Services(
+        store=store,
+        clock=clock,
+        families=FAMILIES,
+        devices=devices,
+        sources=Sources(store, clock, directory),
+        tokens=Tokens(store, clock),
+        rulebook=Rulebook(store, clock, devices.announcer, lambda _: None),
+        commands=Commands(store, clock, directory, door.deliver),
+        directory=directory,
+        desk=desk,
+        queries=queries,
+        latest=derived.latest,
+        inbox=inbox,
+        lanes=decoding,
+        quarantine=quarantine,
+        hub=hub,
+        metrics=metrics.registry,
+        ready=door.readiness,
+    )
+    gate = Gate(build(services), services, pipeline, door)
+    await services.rulebook.load([RULE])
+    await services.tokens.load()
+    for role in Role:
+        gate.words[role] = (await services.tokens.create(f"the-{role}", role, "test"))[1]
+    return gate
