@@ -40,9 +40,17 @@ class CityClock:
     def speed(self) -> float:
         return self._speed
 
+    def __str__(self) -> str:
+        """The whole clock in a word, for another process of this host: monotonic ns, city µs and speed at the start."""
+        return f"{self._zero}:{self._start}:{self._speed!r}"
+
     def now(self) -> int:
         elapsed = (time.monotonic_ns() - self._zero) // 1000
         return self._start + (elapsed if self._speed == 1.0 else int(elapsed * self._speed))
+
+    def not_before(self, moment: int) -> None:
+        """City time goes on from `moment` (µs UTC) where the host's clock says less: history is never overtaken."""
+        self._start += max(0, moment - self.now())
 
     def monotonic(self) -> float:
         return time.monotonic()

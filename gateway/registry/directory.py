@@ -5,7 +5,7 @@ It learns of a device only after history has recorded its index (design 4). The 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from sys import intern
 from typing import Final
 
@@ -65,6 +65,11 @@ class Directory:
         self._indexes: dict[str, list[Entry | None]] = {}
         self._voices: dict[str, Voice] = {}
         self._secrets: dict[bytes, Voice] = {}
+        self._void: Callable[[str], object] = str  # nobody is told until someone watches
+
+    def watch(self, void: Callable[[str], object]) -> None:
+        """`void` is told whose credentials no longer hold: open connections under that name must end."""
+        self._void = void
 
     def __len__(self) -> int:
         return len(self._devices)
@@ -150,6 +155,8 @@ class Directory:
                 known.retired, known.digest = True, b""
             self._devices[entry.id] = entry
             self._place(entry)
+            if known is not None and (entry.retired or known.digest != entry.digest):
+                self._void(entry.id)
         self.generation += 1
 
     def put_former(self, entries: Iterable[Entry]) -> None:
@@ -164,6 +171,10 @@ class Directory:
 
     def put_voices(self, voices: Iterable[Voice]) -> None:
         """All sources there are; replaces those known."""
-        self._voices = {voice.name: voice for voice in voices}
+        before, self._voices = self._voices, {voice.name: voice for voice in voices}
         self._secrets = {voice.digest: voice for voice in self._voices.values()}
         self.generation += 1
+        for voice in before.values():
+            now = self._voices.get(voice.name)
+            if now is None or now.digest != voice.digest:
+                self._void(voice.name)

@@ -112,3 +112,22 @@ def test_the_generation_rises_at_every_change(directory: Directory) -> None:
     directory.put_voices([])
     seen.append(directory.generation)
     assert seen == sorted(set(seen))
+
+
+def test_whoever_lost_their_credentials_is_named() -> None:
+    directory, void = Directory(), list[str]()
+    directory.watch(void.append)
+
+    def entry(secret: str, *, retired: bool = False) -> Entry:
+        return Entry("DU-0001", "dust", 0, "generic-dust", "", retired, digest(secret))
+
+    directory.put([entry("first")])
+    directory.put([entry("first")])
+    assert void == []
+    directory.put([entry("second")])
+    directory.put([entry("second", retired=True)])
+    assert void == ["DU-0001", "DU-0001"]
+    directory.put_voices([Voice("lns", ("city/#",), None, "", digest("a"))])
+    directory.put_voices([Voice("lns", ("city/#",), None, "", digest("b"))])
+    directory.put_voices([])
+    assert void[2:] == ["lns", "lns"]

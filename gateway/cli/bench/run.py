@@ -1,0 +1,57 @@
+"""The whole benchmark, in order: first what one process does, then what is seen from outside. Reports, never fails."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from rich.console import Console
+
+from gateway.cli.bench import loads, report
+from gateway.cli.bench.bare import Size
+from gateway.cli.bench.figure import Figure
+from gateway.cli.bench.single import receiving, ten_rules
+from gateway.cli.bench.stages import stages
+from gateway.cli.bench.whole import whole
+
+FULL = Size()
+
+
+async def bench(seconds: float, *, stages_only: bool, json: Path | None = None, size: Size = FULL) -> None:
+    """seconds: real, of each load. json: a file for the same figures."""
+    logging.basicConfig(level=logging.WARNING)
+    console, where = Console(width=None if Console().is_terminal else 160), report.machine()
+    console.print(report.described(where))
+    groups = {"stages": await _stages(size)}
+    report.show(console, f"a message of five points, {size.devices:,} messages a tick", groups["stages"])
+    groups["loads"] = []
+    if not stages_only:
+        groups["loads"] = await _loads(seconds)
+        report.show(console, "end to end, QoS 1, ack after commit, whole readings", groups["loads"])
+    if json is not None:
+        _save(json, report.encode(where, seconds, groups))
+
+
+def _save(file: Path, data: bytes) -> None:
+    file.write_bytes(data)
+
+
+async def _stages(size: Size) -> list[Figure]:
+    quiet = Console(stderr=True)
+    with quiet.status("stages") as status:
+        found = await stages(size)
+        status.update("the running pipeline")
+        found += await whole(size)
+        status.update("other loads of a stage")
+        found += [*await receiving(size), ten_rules(size)]
+    return found
+
+
+async def _loads(seconds: float) -> list[Figure]:
+    quiet = Console(stderr=True)
+    found: list[Figure] = []
+    with quiet.status("loads") as status:
+        for load in loads.LOADS:
+            status.update(load.name)
+            found += await loads.measure(load, seconds)
+    return found

@@ -1,0 +1,111 @@
+"""Words of the command line, and nothing but words: each hands over to the module that does the work."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli import bench as bench_module
+from gateway.cli import demo as demo_module
+from gateway.cli import devices, history, rules, serve, tokens
+from gateway.cli.context import DEFAULT, read, run_async
+from gateway.config import load
+from gateway.errors import CitygateError, ConfigError
+from simulators.__main__ import main as simulate_main
+
+app = typer.Typer(
+    name="citygate", help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+app.add_typer(devices.app, name="devices")
+app.add_typer(rules.app, name="rules")
+app.add_typer(history.app, name="history")
+app.add_typer(tokens.app, name="token")
+
+ConfigFile = Annotated[
+    Path, typer.Option("--config", "-c", help="configuration file", envvar="CITYGATE_CONFIG")
+]
+
+
+@app.callback()
+def configured(context: typer.Context, config: ConfigFile = DEFAULT) -> None:
+    """IoT sensing and device-monitoring gateway for city operations."""
+    context.obj = config
+
+
+@app.command("run")
+def run_gateway(context: typer.Context) -> None:
+    """Run the gateway until SIGINT or SIGTERM."""
+    config = read(context)
+    logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for chatty in ("httpx", "alembic", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    raise typer.Exit(run_async(serve.serve(config)))
+
+
+@app.command("check")
+def check(
+    context: typer.Context,
+    file: Annotated[Path | None, typer.Argument(help="the file; default: the one of --config")] = None,
+) -> None:
+    """Report every fault of a configuration at once, each with its key and line."""
+    path = file or context.obj
+    try:
+        load(path)
+    except ConfigError as error:
+        for fault in error.faults:
+            typer.echo(fault)
+        typer.echo(f"{len(error.faults)} fault{'s' if len(error.faults) != 1 else ''}")
+        raise typer.Exit(1) from None
+    typer.echo(f"{path}: no faults")
+
+
+@app.command("demo")
+def demo(
+    context: typer.Context,
+    seconds: Annotated[
+        float | None, typer.Option(help="real seconds to run; without it until interrupted")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same city and the same faults")] = 7,
+    speed: Annotated[
+        float, typer.Option(min=0.1, max=600, help="how much faster than real the city lives")
+    ] = 60.0,
+    devices: Annotated[int, typer.Option(min=60, help="devices of the simulated city")] = 2_000,
+    json: Annotated[Path | None, typer.Option(help="write the verdict there")] = None,
+) -> None:
+    """A gateway and a simulated city that pushes real MQTT into it, from 17:30 city time, in a fresh directory."""
+    raise typer.Exit(
+        run_async(demo_module.demo(read(context), demo_module.Wish(seconds, seed, speed, devices, json)))
+    )
+
+
+@app.command(
+    "simulate",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def simulate(context: typer.Context) -> None:
+    """Simulated devices against any address: --devices N --seed S [--faults FILE] --to HOST:PORT …"""
+    raise typer.Exit(simulate_main(context.args))
+
+
+@app.command("bench")
+def bench(
+    seconds: Annotated[float, typer.Option(help="real seconds of each load")] = 10.0,
+    stages: Annotated[
+        bool, typer.Option("--stages", help="only the stages, not the loads end to end")
+    ] = False,
+) -> None:
+    """Measure this machine: µs a message of each stage, msg/s and latency end to end. Reports, never fails."""
+    run_async(bench_module.bench(seconds, stages_only=stages))
+
+
+def main() -> None:
+    try:
+        app()
+    except ConfigError as error:
+        sys.exit("\n".join(error.faults))
+    except CitygateError as error:
+        sys.exit(str(error))

@@ -1,0 +1,160 @@
+"""`citygate devices`: register, import, look at, rotate, retire, command."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from drivers.families import FAMILIES
+from gateway.cli.context import act, show
+from gateway.cli.remote import ask
+
+app = typer.Typer(help="Devices of the city.", no_args_is_help=True)
+Id = Annotated[str, typer.Argument(help="device id")]
+CHUNK = 1 << 20
+
+
+@app.command("list")
+def list_devices(
+    context: typer.Context,
+    family: Annotated[str | None, typer.Option()] = None,
+    area: Annotated[str | None, typer.Option(help="area path, with all below it")] = None,
+    text: Annotated[str | None, typer.Option(help="how id or name begins")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+) -> None:
+    """Devices in order of id."""
+    wanted = {"family": family, "area": area, "text": text, "limit": limit}
+    query = {key: value for key, value in wanted.items() if value is not None}
+    found = act(context, lambda remote: ask(remote, "GET", "/devices", params=query))
+    for one in found["items"]:
+        typer.echo(
+            f"{one['id']:<20} {one['family']:<12} {one['product']:<24} {one['area']:<24} {one['name']}"
+        )
+
+
+@app.command("add")
+def add(
+    context: typer.Context,
+    id: Id,  # noqa: A002 - the field's word, here and below
+    product: Annotated[str, typer.Option(help="such as generic-dust; decides the family")],
+    name: Annotated[str, typer.Option()] = "",
+    area: Annotated[str, typer.Option(help="area path: xuhui/tianping")] = "",
+    lat: Annotated[float | None, typer.Option(help="WGS-84 degrees")] = None,
+    lon: Annotated[float | None, typer.Option(help="WGS-84 degrees")] = None,
+    parent: Annotated[str, typer.Option(help="cabinet, site or lot it belongs to")] = "",
+) -> None:
+    """Register a device; prints the secret it connects with, this once."""
+    form = {
+        "id": id,
+        "product": product,
+        "name": name,
+        "area": area,
+        "lat": lat,
+        "lon": lon,
+        "parent": parent,
+    }
+    given = {key: value for key, value in form.items() if value not in ("", None)}
+    made = act(context, lambda remote: ask(remote, "POST", "/devices", json=given))
+    typer.echo(
+        f"{made['device']['id']} ({made['device']['family']}) secret, shown this once: {made['secret']}"
+    )
+
+
+@app.command("show")
+def show_device(context: typer.Context, id: Id) -> None:  # noqa: A002
+    """One device."""
+    show(act(context, lambda remote: ask(remote, "GET", f"/devices/{id}")))
+
+
+@app.command("latest")
+def latest(context: typer.Context, id: Id) -> None:  # noqa: A002
+    """The newest value of each point."""
+    found = act(context, lambda remote: ask(remote, "GET", f"/devices/{id}/latest"))
+    family = FAMILIES[found["family"]]
+    for name, one in found["values"].items():
+        labels, value = family.points[family.index[name]].labels, one["value"]
+        text = labels[int(value)] if labels and value is not None else f"{value} {one['unit']}"
+        typer.echo(f"{name:<20} {text:<16} {one['quality']}")
+
+
+@app.command("import")
+def import_csv(
+    context: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(help="CSV: id,product,name,area,lat,lon,parent,interval,attr.rated_power …")
+    ],
+    secrets: Annotated[Path, typer.Option(help="write the new devices' secrets there, as CSV")],
+    partial: Annotated[
+        bool, typer.Option("--partial", help="create the good lines though others are faulty")
+    ] = False,
+) -> None:
+    """Register the devices of a CSV; every faulty line is reported with its remedy."""
+    size = file.stat().st_size
+    done = act(context, lambda remote: _import(remote, file, size, partial))
+    for fault in done["faults"]:
+        typer.echo(f"{file}:{fault['line']}: {fault['column']}: {fault['problem']}; {fault['remedy']}")
+    lines = ["id,secret", *(f"{one['id']},{one['secret']}" for one in done["created"])]
+    if done["created"]:
+        secrets.touch(mode=0o600)
+        secrets.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    typer.echo(f"{len(done['created'])} of {done['lines']} devices created, {len(done['faults'])} faults")
+    if done["faults"]:
+        raise typer.Exit(1)
+
+
+async def _import(remote: httpx.AsyncClient, file: Path, size: int, partial: bool) -> Any:
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("sending", total=size)
+
+        async def body() -> AsyncIterator[bytes]:
+            with file.open("rb") as source:
+                while chunk := source.read(CHUNK):
+                    progress.advance(task, len(chunk))
+                    yield chunk
+            progress.update(task, description="registering", total=None)
+
+        headers = {"content-type": "text/csv"}
+        answer = await remote.post(
+            "/devices/import", params={"partial": partial}, content=body(), headers=headers
+        )
+    return answer.json()
+
+
+@app.command("rotate")
+def rotate(context: typer.Context, id: Id) -> None:  # noqa: A002
+    """A new secret; the old one opens nothing from now on."""
+    made = act(context, lambda remote: ask(remote, "POST", f"/devices/{id}/secret"))
+    typer.echo(f"{id} secret, shown this once: {made['secret']}")
+
+
+@app.command("retire")
+def retire(context: typer.Context, id: Id) -> None:  # noqa: A002
+    """Take a device out of service; its history stays."""
+    act(context, lambda remote: ask(remote, "DELETE", f"/devices/{id}"))
+    typer.echo(f"{id} is out of service")
+
+
+@app.command("command")
+def command(
+    context: typer.Context,
+    id: Id,  # noqa: A002
+    name: Annotated[str, typer.Argument(help="dim, switch, restart …")],
+    args: Annotated[list[str] | None, typer.Argument(help="argument=value …")] = None,
+    lifetime: Annotated[float, typer.Option(help="seconds until it expires")] = 300,
+) -> None:
+    """Queue a command to a device."""
+    given: dict[str, float | str] = {}
+    for pair in args or []:
+        key, _, value = pair.partition("=")
+        try:
+            given[key] = float(value)
+        except ValueError:
+            given[key] = value
+    form = {"name": name, "args": given, "lifetime": lifetime}
+    show(act(context, lambda remote: ask(remote, "POST", f"/devices/{id}/commands", json=form)))

@@ -1,0 +1,67 @@
+"""A client of the gateway on this data directory: the running one by its local socket, else one opened for the moment."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from gateway.app import SOCKET, App
+from gateway.config import Config
+from gateway.errors import CitygateError
+
+PATIENCE = 600.0  # seconds; an import of 200,000 devices is one request
+
+
+class RefusalError(CitygateError):
+    """The gateway refused; the text is its problem document's."""
+
+
+@asynccontextmanager
+async def client(config: Config) -> AsyncIterator[httpx.AsyncClient]:
+    """Requests go to /api/v1; whoever may open the data directory acts as admin."""
+    path = config.data / SOCKET
+    transport: httpx.AsyncBaseTransport = httpx.AsyncHTTPTransport(uds=str(path))
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://local/api/v1", timeout=PATIENCE
+    ) as remote:
+        if path.exists() and await _answers(remote):
+            yield remote
+            return
+    async with App(config, listening=False) as gateway:
+        transport = httpx.ASGITransport(app=gateway.door)
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://local/api/v1", timeout=PATIENCE
+        ) as inside:
+            yield inside
+
+
+async def _answers(remote: httpx.AsyncClient) -> bool:
+    try:
+        return (await remote.get("http://local/livez")).is_success
+    except httpx.TransportError:
+        return False
+
+
+async def ask(remote: httpx.AsyncClient, method: str, path: str, **given: Any) -> Any:
+    """The answer's JSON; raises RefusalError with what the gateway says."""
+    response = await remote.request(method, path, **given)
+    if response.is_success:
+        return response.json() if response.content else None
+    raise RefusalError(_said(response))
+
+
+def _said(response: httpx.Response) -> str:
+    try:
+        problem = response.json()
+    except ValueError:
+        return f"{response.status_code}: {response.text:.300}"
+    lines = [str(problem.get("detail") or problem.get("title") or response.status_code)]
+    faults = problem.get("errors") or problem.get("faults") or []
+    lines += [
+        "  " + ", ".join(f"{key}: {value}" for key, value in fault.items() if value not in ("", None))
+        for fault in faults
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,211 @@
+"""One TOML file, all faults of it reported together, each with its key and line. This module only composes.
+
+What a part can be told stands beside the part (style 13); environment variables CITYGATE_<SECTION>__<KEY> go before the file.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from drivers.products import catalog
+from drivers.products.product import DeclarationError, Product
+from gateway.cases import template
+from gateway.cases.settings import DeskSettings
+from gateway.errors import ConfigError
+from gateway.history.settings import HistorySettings
+from gateway.ingest.endpoint_settings import EndpointSettings
+from gateway.notify.settings import NotifySettings
+from gateway.pipeline import PipelineSettings
+
+_TABLE = re.compile(r"^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
+_KEY = re.compile(r"^\s*([A-Za-z0-9_\-\"'.]+)\s*=")
+
+
+class Section(BaseSettings):
+    """A settings tree that the environment may override and that refuses keys it does not know."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", env_prefix="CITYGATE_", env_nested_delimiter="__", validate_default=True
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+
+class HttpSettings(BaseModel):
+    """[http]: the API, the stream and the push receiver."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)  # 0 = any free one
+
+
+class MqttSettings(BaseModel):
+    """[mqtt]"""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    endpoint: EndpointSettings = EndpointSettings()
+
+
+class ClockSettings(BaseModel):
+    """[clocks]: how far a device's stamp may lie from its receipt before the receive time is used instead."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ahead_s: int = Field(60, ge=1)
+    behind_days: int = Field(7, ge=1)
+
+
+class OperationsSettings(BaseModel):
+    """[operations]: where devices, rules, alarms, cases, outbox and audit live."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = ""  # "" = SQLite in the data directory
+
+
+class Config(Section):
+    """The whole file."""
+
+    data: Path = Path("data")
+    zone: str = "Asia/Shanghai"
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    pipeline: PipelineSettings = PipelineSettings()
+    mqtt: MqttSettings = MqttSettings()
+    http: HttpSettings = HttpSettings()
+    clocks: ClockSettings = ClockSettings()
+    history: HistorySettings = HistorySettings()
+    operations: OperationsSettings = OperationsSettings()
+    desk: DeskSettings = DeskSettings()
+    notify: NotifySettings = NotifySettings()
+    product: list[dict[str, Any]] = Field(default_factory=list)
+    case: list[dict[str, Any]] = Field(default_factory=list)
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"no time zone {zone!r}; use a name such as Asia/Shanghai") from error
+        return zone
+
+    def products(self) -> Mapping[str, Product]:
+        """Shipped and declared products; raises ConfigError with every fault of every declaration."""
+        extra: list[Product] = []
+        faults: list[str] = []
+        for number, table in enumerate(self.product):
+            try:
+                extra.append(Product.from_table(table))
+            except DeclarationError as error:
+                faults += [f"product.{number}: {fault}" for fault in error.faults]
+        if not faults:
+            try:
+                return catalog(extra)
+            except ValueError as error:
+                faults = [f"product: {error}"]
+        raise ConfigError(faults)
+
+    def templates(self) -> template.Templates:
+        """Shipped case templates with the file's own; raises ConfigError."""
+        return template.parse(self.case, template.shipped())
+
+
+def load(path: Path) -> Config:
+    """The checked configuration; raises ConfigError with every fault of the file."""
+    table, text = load_table(path)
+    faults: list[str] = []
+    config: Config | None = None
+    try:
+        config = Config(**table)
+    except ValidationError as error:
+        faults += tables_to_faults(path, text, error)
+    lists = config or Config(product=_tables(table, "product"), case=_tables(table, "case"))
+    for read in (lists.products, lists.templates):
+        try:
+            read()
+        except ConfigError as error:
+            faults += [f"{path}: {fault}" for fault in error.faults]
+    if faults or config is None:
+        raise ConfigError(faults)
+    return config
+
+
+def _tables(table: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    value = table.get(key, [])
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def load_table(path: Path) -> tuple[dict[str, Any], str]:
+    """The file's table and text; raises ConfigError where it cannot be read or is not TOML."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{path}: not UTF-8 at byte {error.start}"]) from error
+    try:
+        return tomllib.loads(text), text
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{path}: not TOML: {error}"]) from error
+
+
+def tables_to_faults(path: Path, text: str, error: ValidationError) -> list[str]:
+    """One line a fault: file, line, key, what is wrong."""
+    return [_fault(path, text, detail) for detail in error.errors(include_url=False)]
+
+
+def _fault(path: Path, text: str, detail: ErrorDetails) -> str:
+    place = [str(part) for part in detail["loc"]]
+    line = line_of(text, place)
+    where = f"{path}:{line}" if line else str(path)
+    said = (
+        "unknown key; see config.toml for those there are"
+        if detail["type"] == "extra_forbidden"
+        else detail["msg"]
+    )
+    given = "" if detail["type"] in {"extra_forbidden", "missing"} else f" (given {detail['input']!r:.60})"
+    return f"{where}: {'.'.join(place)}: {said}{given}"
+
+
+def line_of(text: str, place: list[str]) -> int:
+    """The line that sets a key, or that of the nearest table or key above it; 0 where the file has none of them."""
+    best, best_depth = 0, 0
+    table: list[str] = []
+    counts: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _TABLE.match(line):
+            name = header[1].replace('"', "")
+            table = name.split(".")
+            if line.lstrip().startswith("[["):
+                table.append(str(counts.get(name, 0)))
+                counts[name] = counts.get(name, 0) + 1
+            keys = table
+        elif key := _KEY.match(line):
+            keys = [*table, *key[1].replace('"', "").split(".")]
+        else:
+            continue
+        depth = len(keys)
+        if depth > best_depth and keys == place[:depth]:
+            best, best_depth = number, depth
+    return best

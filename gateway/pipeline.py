@@ -1,0 +1,309 @@
+"""The flow of design section 2: take, decode, stamp, commit, judge, record, acknowledge. Nothing is acked before its commit.
+
+A tick takes all that arrived while the last one ran. Stages never call back; each gets values and returns values.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
+
+from drivers.decode import Reply
+from drivers.refusal import Reason, Refusal
+from drivers.telemetry import Batch, Flag
+from gateway.cases.desk import Desk
+from gateway.cases.facts import Facts
+from gateway.cases.record import Change
+from gateway.clock import Clock
+from gateway.decoding import Decoding, Readings
+from gateway.derived import Derived
+from gateway.errors import StoreError
+from gateway.history.duck import History, Kept
+from gateway.ingest.inbox import Frame, Inbox, Origin
+from gateway.ingest.quarantine import Quarantine
+from gateway.metrics import Metrics
+from gateway.registry.directory import Directory
+from gateway.store.store import Store
+from rules.control import Control, Rules
+from rules.transition import Transition
+
+log = logging.getLogger(__name__)
+
+Replies = Sequence[tuple[Frame, Reply]]
+Done = TypeVar("Done")
+
+
+class PipelineSettings(BaseModel):
+    """[pipeline]"""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tick_ms: int = Field(
+        20, ge=1, le=1000, description="a tick begins at least this long after the last one began"
+    )
+    max_readings: int = Field(10_000, ge=1, description="payloads that one tick takes at most")
+    max_pending: int = Field(40_000, ge=1, description="waiting payloads at which every socket is paused")
+    sweep_ms: int = Field(250, ge=10, description="how often absence and deadlines are looked at")
+    snapshot_s: int = Field(60, ge=1, description="how often the engine's state is saved")
+    retry_ms: int = Field(500, ge=10, description="pause before a failed history commit is tried again")
+
+
+@dataclass(slots=True)
+class Parts:
+    """What the flow runs on; each part owns its state."""
+
+    inbox: Inbox
+    decoding: Decoding
+    derived: Derived
+    history: History
+    store: Store
+    desk: Desk
+    facts: Facts
+    quarantine: Quarantine
+    directory: Directory
+    clock: Clock
+    metrics: Metrics
+    snapshots: Path
+    publish: Callable[[Sequence[Change], Sequence[Batch]], None]
+    reply: Callable[[Connection, Replies, int], None]
+
+
+class Announcement(NamedTuple):
+    """Control rows from outside the flow, and who waits until they are in the log."""
+
+    controls: Sequence[Control]
+    done: asyncio.Future[None]
+
+
+class Pipeline:
+    def __init__(self, parts: Parts, settings: PipelineSettings) -> None:
+        self.parts = parts
+        self.settings = settings
+        self.number = 0  # of the newest committed tick
+        self._stopping = False
+        self.stalled: str | None = None  # why history cannot be written at the moment
+        self._announced: list[Announcement] = []
+        self._began = 0.0
+        self.sweeps = 0
+        self._swept = 0.0
+        self._saved = 0.0
+        self._saved_number = 0
+
+    async def run(self) -> None:
+        """Tick until stopped."""
+        while not self._stopping:
+            await self._pace()
+            await self.tick()
+
+    async def stop(self, running: asyncio.Task[None]) -> None:
+        """Finish the tick that runs and what has arrived since, then save: the next start replays nothing."""
+        self._stopping = True
+        self.parts.inbox.arrived()
+        await asyncio.wait([running])
+        if running.exception() is not None or self.stalled:
+            return
+        await self.tick()
+        await asyncio.to_thread(self.parts.derived.save, self.parts.snapshots, self.number)
+
+    async def tick(self) -> None:
+        """One turn of the flow."""
+        p = self.parts
+        frames = p.inbox.take(self.settings.max_readings)
+        announced, self._announced = self._announced, []
+        controls = [control for announcement in announced for control in announcement.controls]
+        for control in controls:
+            p.derived.order.control(control)
+        decoded = p.decoding.decode(frames)
+        refusals = decoded.refusals
+        stamped = [p.derived.order.stamp(readings.batch) for readings in decoded.readings]
+        controls += [restart for stamp in stamped for restart in stamp.restarts]
+        kept = await self._commit([s.batch for s in stamped], controls, [s.suspects for s in stamped])
+        refusals += _conflicts(decoded.readings, kept)
+        batches = [each.batch for each in kept]
+        self._bind(controls)
+        now = p.clock.now()
+        with p.metrics.evaluate.time():
+            transitions = p.derived.judge(controls, batches) + self._sweep()
+        self._quarantine(frames, refusals, now)
+        changes = await self._record(transitions, decoded.replies, now)
+        _settle(frames, refusals)
+        for announcement in announced:
+            if not announcement.done.done():
+                announcement.done.set_result(None)
+        p.publish(changes, batches)
+        self._count(frames, refusals, kept, transitions)
+        await self._save()
+        if p.history.checkpoint_due():
+            await p.history.checkpoint()
+
+    async def announce(self, controls: Sequence[Control]) -> None:
+        """Put control rows into the log; returns once they are durable and in force."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._announced.append(Announcement(controls, done))
+        self.parts.inbox.arrived()
+        await done
+
+    async def replay(self) -> int:
+        """Rebuild the derived state at start; transitions that the desk missed are applied. Returns ticks replayed."""
+        p = self.parts
+        count = 0
+        for replayed in p.derived.rebuild(p.history, p.snapshots):
+            count += 1
+            if replayed.transitions:
+                now = max(replayed.received, p.clock.now())
+                await p.store.write(partial(self._apply, transitions=replayed.transitions, now=now))
+        self.number = self._saved_number = max(p.derived.tick, p.history.last_tick())
+        return count
+
+    async def _pace(self) -> None:
+        """Wait for work or the next sweep; never begin a tick too soon after the last."""
+        clock = self.parts.clock
+        early = self._began + self.settings.tick_ms / 1000 - clock.monotonic()
+        if early > 0:
+            await clock.sleep(early)
+        try:
+            async with asyncio.timeout(self.settings.sweep_ms / 1000):
+                await self.parts.inbox.wait()
+        except TimeoutError:
+            pass
+        self._began = clock.monotonic()
+
+    async def _commit(self, batches: list[Batch], controls: list[Control], suspects: list[Any]) -> list[Kept]:
+        """Durable or not at all: while history cannot be written nothing is acked and nothing new is taken (law 5)."""
+        if not batches and not controls:
+            return []
+        commit = self.parts.history.commit
+        with self.parts.metrics.commit.time():
+            kept = await self._surely("history", lambda: commit(self.number + 1, batches, controls, suspects))
+        self.number += 1
+        return kept
+
+    async def _surely(self, store: str, attempt: Callable[[], Awaitable[Done]]) -> Done:
+        """Try until it is done: a store that cannot be written costs acknowledgements, never data."""
+        while True:
+            try:
+                done = await attempt()
+            except StoreError as error:
+                if self.stalled is None:
+                    log.error("%s cannot be written, acknowledgements stop until it can: %s", store, error)  # noqa: TRY400
+                self.stalled = f"{store}: {error}"
+                self.parts.metrics.commit_failures.inc()
+                if self._stopping:
+                    raise
+                await self.parts.clock.sleep(self.settings.retry_ms / 1000)
+            else:
+                self.stalled = None
+                return done
+
+    def _bind(self, controls: Sequence[Control]) -> None:
+        for control in controls:
+            if isinstance(control, Rules):
+                self.parts.desk.bind(control.rules)
+
+    def _sweep(self) -> list[Transition]:
+        """Time goes on no further than the oldest frame that waits: a replay, which has no sweeps, must say the same."""
+        p = self.parts
+        if p.clock.monotonic() - self._swept < self.settings.sweep_ms / 1000:
+            return []
+        self._swept = p.clock.monotonic()
+        self.sweeps += 1
+        waiting = p.inbox.frames
+        return p.derived.sweep(min(p.clock.now(), waiting[0].received) if waiting else p.clock.now())
+
+    def _quarantine(self, frames: Sequence[Frame], refusals: Sequence[Refusal], now: int) -> None:
+        for refusal in refusals:
+            frame = frames[refusal.frame]
+            entry = frame.lane and self.parts.directory.by_index(frame.lane.family, frame.device)
+            device = entry.id if entry else ""
+            self.parts.quarantine.note(
+                refusal.reason, now, device, frame.origin.address, frame.topic, frame.payload, refusal.detail
+            )
+
+    async def _record(self, transitions: list[Transition], replies: Replies, now: int) -> list[Change]:
+        """One SQL transaction, and only if something changed."""
+        p = self.parts
+        if not transitions and not replies and not p.quarantine.pending:
+            return []
+
+        def write(conn: Connection) -> list[Change]:
+            changes = self._apply(conn, transitions, now)
+            p.reply(conn, replies, now)
+            p.quarantine.flush(conn)
+            return changes
+
+        with p.metrics.record.time():
+            return await self._surely("operations", lambda: p.store.write(write))
+
+    def _apply(self, conn: Connection, transitions: Sequence[Transition], now: int) -> list[Change]:
+        self.parts.facts.prime(conn, transitions)
+        return self.parts.desk.apply(conn, transitions, now)
+
+    async def _save(self) -> None:
+        """The snapshot names a tick whose SQL transaction is done (design 2, Restart)."""
+        now = self.parts.clock.monotonic()
+        if self.number == self._saved_number or now - self._saved < self.settings.snapshot_s:
+            return
+        self._saved, self._saved_number = now, self.number
+        await asyncio.to_thread(self.parts.derived.save, self.parts.snapshots, self.number)
+
+    def _count(
+        self,
+        frames: Sequence[Frame],
+        refusals: Sequence[Refusal],
+        kept: Sequence[Kept],
+        transitions: Sequence[Transition],
+    ) -> None:
+        m = self.parts.metrics
+        m.tick.observe(self.parts.clock.monotonic() - self._began)
+        m.frames.inc(len(frames))
+        m.acked.inc(sum(1 for frame in frames if frame.token))
+        m.pending.set(len(self.parts.inbox.frames))
+        m.paused.set(self.parts.inbox.paused)
+        m.last_tick.set(self.number)
+        for each in kept:
+            name = each.batch.family.name
+            m.readings.labels(name).inc(len(each.batch))
+            m.duplicates.labels(name).inc(len(each.duplicates))
+            m.late.labels(name).inc(int(np.count_nonzero(each.batch.flags & np.uint8(Flag.LATE))))
+            m.clock.labels(name).inc(int(np.count_nonzero(each.batch.flags & np.uint8(Flag.CLOCK))))
+        for refusal in refusals:
+            m.refused.labels(refusal.reason).inc()
+        for transition in transitions:
+            m.transitions.labels(transition.family, "raised" if transition.raised else "cleared").inc()
+
+
+def _conflicts(readings: Sequence[Readings], kept: Sequence[Kept]) -> list[Refusal]:
+    """Points that came again with another value; the frame is refused whole where no row of it stands."""
+    refusals: list[Refusal] = []
+    for source, each in zip(readings, kept, strict=True):
+        standing = set(source.frame[each.rows].tolist()) | set(source.frame[each.duplicates].tolist())
+        for row, names in each.conflicts:
+            frame = int(source.frame[row])
+            detail = f"{', '.join(names)} of the reading at {int(source.batch.time[row])} came again with another value"
+            refusals.append(Refusal(frame, Reason.CONFLICT, detail, whole=frame not in standing))
+    return refusals
+
+
+def _settle(frames: Sequence[Frame], refusals: Sequence[Refusal]) -> None:
+    """Every origin once, its tokens in order of arrival, so that a connection's acks leave in one write."""
+    tokens: dict[Origin, list[int]] = defaultdict(list)
+    for frame in frames:
+        if frame.token:
+            tokens[frame.origin].append(frame.token)
+    refused: dict[Origin, dict[int, Refusal]] = defaultdict(dict)
+    for refusal in refusals:
+        frame = frames[refusal.frame]
+        if refusal.whole or frame.token not in refused[frame.origin]:
+            refused[frame.origin][frame.token] = refusal
+    for origin, mine in tokens.items():
+        origin.settle(mine, refused.get(origin, {}))
