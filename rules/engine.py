@@ -69,7 +69,7 @@ class Engine:
 
     def _stand_still(self, down: int, up: int) -> None:
         """What had run out when the gateway went down is said first: a replay without sweeps must say it too."""
-        self._sweep(down)
+        self._finish(down)
         for judge in self._judges.values():
             judge.stand_still(down, up)
         for link, since in self.links.items():
@@ -85,7 +85,7 @@ class Engine:
                 self._resume(control.link, since, control.time)
             self._cut(control.link, None)
         elif since is None:
-            self._sweep(control.time)
+            self._finish(control.time)
             self._cut(control.link, control.time)
 
     def _cut(self, link: str, since: int | None) -> None:
@@ -113,15 +113,24 @@ class Engine:
         return self._said()
 
     def sweep(self, now: int) -> list[Transition]:
-        """Absence, holds and buckets that ended by receive time. now (µs UTC) is not before any row given so far."""
+        """Absence, holds and buckets that ended by receive time. now (µs UTC) is not before any row given so far.
+
+        What is beyond a bound comes with the next sweeps, or with the device's next row, and is said to be of the same time.
+        """
         self._sweep(now)
         return self._said()
 
-    def _sweep(self, now: int) -> None:
+    def _finish(self, now: int) -> None:
+        """All that had ended by then, however much."""
+        while self._sweep(now):
+            pass
+
+    def _sweep(self, now: int) -> bool:
+        """True where more has ended than one sweep takes."""
         self._begin(now)
         with np.errstate(all="ignore"):
-            for judge in self._judges.values():
-                judge.sweep(now)
+            more = [judge.sweep(now) for judge in self._judges.values()]
+        return any(more)
 
     def _begin(self, now: int) -> None:
         for judge in self._judges.values():

@@ -5,7 +5,8 @@ A row first closes the buckets and ends the holds that its time or its receipt h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -14,11 +15,12 @@ from drivers.telemetry import LAST_JUDGED, Batch, Family
 from rules.control import DeviceRow
 from rules.document import Rule
 from rules.evidence import describe, transitions
-from rules.memory import Memory
+from rules.memory import NEVER, Memory
 from rules.parameters import Overrides
+from rules.rounds import Columns, rounds
 from rules.scene import Moment, Rows
 from rules.silence import Silence
-from rules.state import RAISED
+from rules.state import MOST_SWEPT, RAISED
 from rules.transition import Transition
 from rules.tree import Silent
 from rules.watch import Watch
@@ -26,12 +28,10 @@ from rules.windows import DORMANT, GRACE
 from rules.zone import Zone
 
 if TYPE_CHECKING:
-    from drivers.telemetry import Bool, Float64, Int64
+    from drivers.telemetry import Int64
 
-MOST_SWEPT: Final = (
-    10_000  # whose buckets one sweep closes, so that no sweep stalls a tick; the next one goes on
-)
 _OFFLINE: Final = 0.0
+MOST_PAST: Final = 100  # withdrawn rules whose last transitions are remembered
 
 
 class Standing(NamedTuple):
@@ -44,25 +44,6 @@ class Standing(NamedTuple):
     since: int
 
 
-class Columns(NamedTuple):
-    """Rows of different devices. values float64[point, n]: NaN where absent or not judged; present bool[point, n]."""
-
-    devices: Int64
-    time: Int64
-    received: Int64
-    values: Float64
-    present: Bool
-
-    def take(self, rows: Any) -> Columns:
-        return Columns(
-            self.devices[rows],
-            self.time[rows],
-            self.received[rows],
-            self.values[:, rows],
-            self.present[:, rows],
-        )
-
-
 class Judge:
     """Owner of all rule state of a family; writes its transitions to `out`."""
 
@@ -73,7 +54,10 @@ class Judge:
         self._out = out
         self._watches: list[Watch] = []
         self._silences: list[Silence] = []
-        self._mark = np.empty(0, np.int64)  # scratch of `_rounds`
+        self._past: dict[
+            str, tuple[Int64, Int64]
+        ] = {}  # withdrawn rules: devices, and their last transitions
+        self._mark = np.empty(0, np.int64)  # scratch of `rounds`
         self._stale = True  # parameters must be resolved anew
 
     @property
@@ -122,10 +106,21 @@ class Judge:
                     new.track.inherit(before.track)
             elif before is not None:
                 new.track.changed = before.track.changed
+            elif rule.id in self._past:
+                who, changed = self._past.pop(rule.id)
+                new.track.changed[who] = changed
         for gone in old.values():
-            self._withdraw(gone, np.flatnonzero(gone.track.state == RAISED), "rule withdrawn")
+            self._part(gone)
         self.memory.collect(window for watch in self._watches for window in watch.meaning.windows())
         self._stale = True
+
+    def _part(self, gone: Watch | Silence) -> None:
+        """Clear what it raised; when it last spoke is kept, so that it never says the same twice if it comes back."""
+        self._withdraw(gone, (gone.track.state == RAISED).nonzero()[0], "rule withdrawn")
+        spoke = (gone.track.changed > NEVER).nonzero()[0]
+        self._past[gone.rule.id] = (spoke, gone.track.changed[spoke])
+        if len(self._past) > MOST_PAST:
+            del self._past[next(iter(self._past))]
 
     def _withdraw(self, watch: Watch | Silence, devices: Int64, reason: str) -> None:
         """Clear what stands, at the event time of the device's newest row."""
@@ -203,27 +198,8 @@ class Judge:
         known = self.memory.known(devices)
         if not known.all():
             rows = rows.take(known)
-        for each in self._rounds(rows):
+        for each in rounds(rows, self._mark):
             self._round(each)
-
-    def _rounds(self, rows: Columns) -> Iterator[Columns]:
-        """Each device at most once a round; rounds follow the order of the rows."""
-        n = len(rows.devices)
-        place = np.arange(n)
-        self._mark[rows.devices] = place
-        if (self._mark.take(rows.devices) == place).all():
-            if n:
-                yield rows
-            return
-        order = np.argsort(rows.devices, kind="stable")
-        devices = rows.devices[order]
-        first = np.flatnonzero(np.diff(devices, prepend=-1))
-        rank = place - np.repeat(first, np.diff(first, append=n))
-        rows = rows.take(order[np.argsort(rank, kind="stable")])
-        start = 0
-        for count in np.bincount(rank):
-            yield rows.take(slice(start, start + count))
-            start += count
 
     def _round(self, rows: Columns) -> None:
         memory = self.memory
@@ -258,7 +234,7 @@ class Judge:
         rings = self.memory.rings
         while rings and len(devices):
             edges = {key: ring.edge.take(devices) for key, ring in rings.items()}
-            edge = np.minimum.reduce(list(edges.values()))
+            edge = reduce(np.minimum, edges.values())
             rows = (edge <= limit).nonzero()[0]
             if not len(rows):
                 return
@@ -277,12 +253,13 @@ class Judge:
         ends = {key: column == edge for key, column in edges.items()}
         closing = [(self.memory.rings[key], devices[mask]) for key, mask in ends.items() if mask.any()]
         judged = [
-            (watch, np.flatnonzero(np.logical_or.reduce([ends[key] for key in watch.rings])))
+            (watch, reduce(np.logical_or, [ends[key] for key in watch.rings]).nonzero()[0])
             for watch in self._watches
             if watch.rings
         ]
         for watch, rows in judged:
-            watch.expire(devices[rows], edge[rows], received[rows], grace[rows], by_clock=False)
+            if watch.track.running:
+                watch.expire(devices[rows], edge[rows], received[rows], grace[rows], by_clock=False)
         for ring, who in closing:
             ring.close(who)
         moment = Moment(self.memory, devices, edge)
@@ -299,30 +276,35 @@ class Judge:
     def begin(self, now: int) -> None:
         self.memory.begin(now)
 
-    def sweep(self, now: int) -> None:
-        """Whatever ended by receive time."""
+    def sweep(self, now: int) -> bool:
+        """Whatever ended by receive time; True where there is more: nobody's judgement depends on when it is swept."""
         self._bind()
-        self._sweep_buckets(now)
+        more = self._sweep_buckets(now)
         grace = self.memory.devices.lateness + GRACE if self._watches else np.empty(0, np.int64)
         for watch in self._watches:
-            watch.sweep(now, grace)
+            if not (
+                more and watch.rings
+            ):  # a hold over windows may still be contradicted by a bucket that waits
+                more |= watch.sweep(now, grace)
         for silence in self._silences:
-            silence.sweep(now, self.memory)
+            more |= silence.sweep(now, self.memory)
+        return more
 
-    def _sweep_buckets(self, now: int) -> None:
-        """Close what ended, of at most MOST_SWEPT devices: whoever closes a bucket, and when, its judgement is the same."""
+    def _sweep_buckets(self, now: int) -> bool:
         rings = [ring for ring in self.memory.rings.values() if now >= ring.due]
         if not rings:
-            return
+            return False
         grace = self.memory.devices.lateness + GRACE
         limit = now - grace
-        ended = np.flatnonzero(np.logical_or.reduce([ring.edge <= limit for ring in rings]))
+        ended = reduce(np.logical_or, [ring.edge <= limit for ring in rings]).nonzero()[0]
         some = ended[:MOST_SWEPT]
         if len(some):
             self._close(some, limit[some], np.full(len(some), now), grace[some])
-        if len(some) == len(ended):
-            for ring in rings:
-                ring.due = int(ring.edge.min(initial=DORMANT)) + GRACE
+        if len(some) < len(ended):
+            return True
+        for ring in rings:
+            ring.due = int(ring.edge.min(initial=DORMANT)) + GRACE
+        return False
 
     # -- what others may know
 
@@ -359,6 +341,7 @@ class Judge:
         return {
             "memory": self.memory.snapshot(),
             "tracks": {each.rule.id: each.track.snapshot(size) for each in self._all},
+            "past": {rule: list(columns) for rule, columns in self._past.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -370,4 +353,5 @@ class Judge:
             each.track.reserve(room)
             if each.rule.id in state["tracks"]:
                 each.track.restore(state["tracks"][each.rule.id], size)
+        self._past = {rule: (who, changed) for rule, (who, changed) in state["past"].items()}
         self._stale = True

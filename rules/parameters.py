@@ -38,7 +38,7 @@ class Overrides:
             if not scopes:
                 del self._of[key]
         else:
-            scopes[parameter.scope] = parameter.value
+            scopes[parameter.scope] = float(parameter.value)
 
     def resolve(self, rule: str, name: str, default: float, devices: Devices) -> float | Float64:
         """The value for every device (float64 by index), or one number where all devices share it."""
@@ -48,7 +48,7 @@ class Overrides:
             return base
         column = np.full(devices.capacity, base)
         by_area = _lookup(devices.areas.all, _areas(scopes))
-        by_product = np.array([scopes.get(f"product:{name}", np.nan) for name in devices.products.all])
+        by_product = np.array([scopes.get(f"product:{product}", np.nan) for product in devices.products.all])
         for lookup, codes in ((by_area, devices.area), (by_product, devices.product)):
             if len(lookup):
                 value = lookup[codes]

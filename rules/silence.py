@@ -14,7 +14,7 @@ from rules.devices import Devices
 from rules.document import Rule
 from rules.memory import NEVER, Memory
 from rules.parameters import Overrides
-from rules.state import IDLE, RAISED, Track
+from rules.state import IDLE, MOST_SWEPT, RAISED, Track
 from rules.tree import Silent
 from rules.watch import span_of
 
@@ -62,16 +62,18 @@ class Silence:
         self._turn(device, IDLE, received, received)
         self.track.due = min(self.track.due, int((received + self._timeout_of(device))[0]))
 
-    def sweep(self, now: int, memory: Memory) -> None:
+    def sweep(self, now: int, memory: Memory) -> bool:
+        """Deadlines that passed; True where there are more."""
         if now < self.track.due:
-            return
+            return False
         quiet = memory.devices.alive & (memory.heard > NEVER) & (self.track.state == IDLE) & ~memory.still
         deadline = memory.heard + self.timeout
-        over = np.flatnonzero(quiet & (deadline <= now))
+        over = (quiet & (deadline <= now)).nonzero()[0][:MOST_SWEPT]
         if len(over):
             quiet[over] = False
             self._turn(over, RAISED, deadline[over], deadline[over])
         self.track.due = int(deadline[quiet].min(initial=2**62))
+        return now >= self.track.due
 
     def _turn(self, devices: Int64, state: int, time: Int64, received: Int64) -> None:
         self._emit(self, devices, state == RAISED, self.track.turn(devices, state, time), received)

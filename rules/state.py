@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 IDLE: Final = 0
 PENDING: Final = 1
 RAISED: Final = 2
+MOST_SWEPT: Final = (
+    10_000  # devices a rule's sweep turns at once, so that no sweep stalls a tick; the next one goes on
+)
 
 
 class Track:

@@ -6,7 +6,7 @@ Unknown neither raises nor clears, and cancels a running hold.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,13 +16,11 @@ from rules.devices import Devices
 from rules.document import Meaning, Rule
 from rules.parameters import Overrides
 from rules.scene import Moment
-from rules.state import IDLE, PENDING, RAISED, Track
+from rules.state import IDLE, MOST_SWEPT, PENDING, RAISED, Track
 from rules.windows import ring_key
 
 if TYPE_CHECKING:
     from drivers.telemetry import Float64, Int64
-
-LONG_AGO: Final = -(2**62)
 
 Emit = Callable[["Watch", "Int64", bool, "Int64", "Int64"], None]
 """(watch, devices, raised, event times, receive times): write these transitions, with the evidence of this moment."""
@@ -53,7 +51,7 @@ class Watch:
         self.track.due = 0
 
     def expire(
-        self, devices: Int64, passed: Int64 | int, received: Int64 | int, grace: Int64, by_clock: bool = True
+        self, devices: Int64, passed: Int64, received: Int64, grace: Int64, by_clock: bool = True
     ) -> None:
         """Raise where a hold ran out: the event time `passed` it, or, `by_clock`, nothing came in time to contradict it.
 
@@ -67,12 +65,11 @@ class Watch:
             return
         who = devices[rows]
         deadline, limit = self._limits(who, grace[rows])
-        passed, received = _pick(passed, rows), _pick(received, rows)
-        over = passed > deadline
+        over = passed[rows] > deadline
         if by_clock:
-            over |= received >= limit
+            over |= received[rows] >= limit
         if over.any():
-            got = np.minimum(received, limit)
+            got = np.minimum(received[rows], limit)
             self._turn(who[over], RAISED, deadline[over], got[over])
 
     def _limits(self, who: Int64, grace: Int64) -> tuple[Int64, Int64]:
@@ -130,17 +127,18 @@ class Watch:
     def _turn(self, devices: Int64, state: int, time: Int64, received: Int64) -> None:
         self._emit(self, devices, state == RAISED, self.track.turn(devices, state, time), received)
 
-    def sweep(self, now: int, lateness: Int64) -> None:
-        """Holds that ran out by receive time."""
+    def sweep(self, now: int, grace: Int64) -> bool:
+        """Holds that ran out by receive time; True where there are more. grace: by device index."""
         track = self.track
         if not track.running or now < track.due:
-            return
-        devices = np.flatnonzero(track.state == PENDING)
-        grace = lateness.take(devices)
-        self.expire(devices, LONG_AGO, now, grace)
-        left = track.state.take(devices) == PENDING
-        limits = self._limits(devices[left], grace[left])[1]
-        track.due = int(limits.min(initial=2**62))
+            return False
+        devices = (track.state == PENDING).nonzero()[0]
+        deadline, limit = self._limits(devices, grace.take(devices))
+        over = (limit <= now).nonzero()[0][:MOST_SWEPT]
+        if len(over):
+            self._turn(devices[over], RAISED, deadline[over], limit[over])
+        track.due = int(np.delete(limit, over).min(initial=2**62))
+        return now >= track.due
 
 
 def span_of(rule: Rule, span: int | str, parameters: dict[str, float | Float64]) -> int | Int64:
@@ -150,7 +148,3 @@ def span_of(rule: Rule, span: int | str, parameters: dict[str, float | Float64])
     scale = rule.parameters[span].unit.factor * SECOND
     value = parameters[span]
     return round(value * scale) if isinstance(value, float) else np.rint(value * scale).astype(np.int64)
-
-
-def _pick(column: Int64 | int, rows: Int64) -> Int64 | int:
-    return column if isinstance(column, int) else column[rows]

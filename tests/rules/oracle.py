@@ -48,6 +48,7 @@ class Oracle:
         self.overrides: dict[tuple[str, str, str], float] = {}
         self.devices: dict[tuple[str, int], Device] = {}
         self.down: dict[str, int] = {}  # links, and since when
+        self.windows: dict[tuple[str, str], dict[str, Window]] = {}  # of a rule in a family, by pane
         self.out: list[Said] = []
 
     # -- what may be called
@@ -65,9 +66,8 @@ class Oracle:
                 self.stand_still(down, up)
             case LinkDown() | LinkUp():
                 self.link(control)
-            case WatermarkRestart(family=family, device=index):
-                if (family, index) in self.devices:
-                    self.clean(self.devices[family, index])
+            case WatermarkRestart():
+                self.restart(control)
 
     def hear(self, batch: Batch) -> list[Said]:
         if len(batch):
@@ -110,6 +110,11 @@ class Oracle:
                     self.withdraw(rule, device)
             self.clean(device)
 
+    def restart(self, control: WatermarkRestart) -> None:
+        device = self.devices.get((control.family, control.device))
+        if device is not None:
+            self.clean(device)
+
     def clean(self, device: Device) -> None:
         device.panes = {}
         for stand in device.stands.values():
@@ -147,6 +152,9 @@ class Oracle:
 
     def employ(self, rules: list[Rule]) -> None:
         before, self.rules = self.rules, rules
+        for rule in rules:
+            for name, meaning in rule.meanings.items():
+                self.windows[rule.id, name] = {pane_key(window): window for window in meaning.windows()}
         for device in self.devices.values():
             name = device.family.name
             old = {rule.id: rule for rule in before if name in rule.meanings}
@@ -156,14 +164,14 @@ class Oracle:
                 device.stand(rule).pending = None
                 if device.stand(rule).raised:
                     self.withdraw(rule, device)
-            wanted = {pane_key(window) for rule in self.rules_of(name) for window in windows(rule, device)}
+            wanted = {key for rule in self.rules_of(name) for key in self.windows[rule.id, name]}
             device.panes = {key: pane for key, pane in device.panes.items() if key in wanted}
 
     def follow(self, device: Device, rule: Rule, old: dict[str, Rule]) -> None:
         """A rule of the new set; what is left in `old` is withdrawn."""
         was = old.get(rule.id)
         if was is None:
-            device.stands[rule.id] = Stand()
+            device.stands[rule.id] = Stand(changed=device.stand(rule).changed)
         elif was.alarm == rule.alarm:
             del old[rule.id]
             if not was.judges_like(rule, device.family.name):
@@ -215,7 +223,7 @@ class Oracle:
             rule
             for rule in self.rules_of(device.family.name)
             if not isinstance(rule.meanings[device.family.name].when, Silent)
-            and bool(windows(rule, device)) is windowed
+            and bool(self.windows[rule.id, device.family.name]) is windowed
         ]
 
     def judge_row(self, batch: Batch, row: int, device: Device) -> None:
@@ -231,9 +239,11 @@ class Oracle:
         device.newest = time
         for rule in self.judged(device, windowed=False):
             self.judge(rule, device, time, received)
-        wanted = {
-            pane_key(w): w for rule in self.judged(device, windowed=True) for w in windows(rule, device)
-        }
+        wanted: dict[str, Window] = {}
+        for panes in [
+            self.windows[rule.id, batch.family.name] for rule in self.judged(device, windowed=True)
+        ]:
+            wanted.update(panes)
         for key, window in wanted.items():
             pane = device.panes.setdefault(key, Pane.of(window))
             value = Sight(device, time, carried, self.zone).source(window)
@@ -264,7 +274,7 @@ class Oracle:
         judged = [
             rule
             for rule in self.judged(device, windowed=True)
-            if any(pane_key(window) in closing for window in windows(rule, device))
+            if any(key in closing for key in self.windows[rule.id, device.family.name])
         ]
         for rule in judged:
             self.expire_one(rule, device, end, received)
@@ -286,7 +296,8 @@ class Oracle:
         assert pending is not None
         hold = self.span(rule, device, rule.hold)
         deadline = pending[0] + hold
-        return deadline, deadline + device.grace if windows(rule, device) else pending[1] + hold
+        windowed = self.windows[rule.id, device.family.name]
+        return deadline, deadline + device.grace if windowed else pending[1] + hold
 
     def expire_one(
         self, rule: Rule, device: Device, time: int | None, received: int, *, by_clock: bool = False
@@ -342,7 +353,3 @@ class Oracle:
         if isinstance(span, int):
             return span
         return round(self.parameter(rule, span, device) * (rule.parameters[span].unit.factor * SECOND))
-
-
-def windows(rule: Rule, device: Device) -> list[Window]:
-    return rule.meanings[device.family.name].windows()

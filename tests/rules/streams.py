@@ -160,16 +160,14 @@ class City:
         first, second, third, fourth = numbers[:4]
         if kind < 229:
             name, knob, unit = KNOBS[first % len(KNOBS)]
-            value = None if third < 64 else float(third % 16 * (1 if unit == "deg" else 10))
+            value = (
+                None if third < 64 else float((third % 16 or name == "mute") * (1 if unit == "deg" else 10))
+            )
             return Parameter(name, knob, SCOPES[second % len(SCOPES)], value)
         if kind < 234:
             return Devices("probe", [device(first % 7, second % 4, third % 2, fourth % 9)])
-        if kind < 238:
-            down = self.now + JUMPS[first % len(JUMPS)] * SECOND
-            self.now = down + JUMPS[second % len(JUMPS)] * SECOND
-            return GatewayUp(down, self.now)
         if kind < 243:
-            return self.link(LINKS[first % 2 + 1], JUMPS[second % len(JUMPS)], again=third < 32)
+            return self.outage(numbers)
         if kind < 246:
             return Rules(OTHERS if first % 2 else RULES)
         if kind < 250:
@@ -178,10 +176,15 @@ class City:
             return WatermarkRestart(*key, self.newest[key])
         return Restart()
 
-    def link(self, name: str, jump: int, *, again: bool) -> LinkDown | LinkUp:
-        """Down and up by turns; again: what it is already."""
-        self.now += jump * SECOND
-        if (name in self.down) is again:
+    def outage(self, numbers: list[int]) -> GatewayUp | LinkDown | LinkUp:
+        """Of the gateway; or of a link, which is down and up by turns, and sometimes said to be what it is already."""
+        which, first, second, again = numbers[:4]
+        down = self.now + JUMPS[first % len(JUMPS)] * SECOND
+        self.now = down + JUMPS[second % len(JUMPS)] * SECOND
+        if which % 3 == 0:
+            return GatewayUp(down, self.now)
+        name = LINKS[which % 3]
+        if (name in self.down) is (again < 32):
             self.down.add(name)
             return LinkDown(name, self.now)
         self.down.discard(name)
@@ -245,7 +248,7 @@ def build(drawn: bytes) -> list[Step]:
     return city.log
 
 
-streams = st.binary(min_size=30 * CHUNK, max_size=100 * CHUNK).map(build)
+streams = st.binary(min_size=20 * CHUNK, max_size=80 * CHUNK).map(build)
 
 
 def batch_of(rows: Sequence[Row]) -> Batch:
