@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import httpx
 import typer
 
 from gateway.cli.context import act, show
-from gateway.cli.remote import ask
+from gateway.cli.remote import ask, refusal
 
 app = typer.Typer(help="Readings in history.", no_args_is_help=True)
 Since = Annotated[str | None, typer.Option("--from", help="µs since epoch, or RFC 3339 with a zone")]
@@ -52,6 +53,63 @@ def export(context: typer.Context, family: str, since: Since = None, to: To = No
                 sys.stdout.buffer.write(chunk)
 
     act(context, stream)
+
+
+@app.command("compact")
+def compact(context: typer.Context) -> None:
+    """Make Parquet parts of all days that are over, now."""
+    show(act(context, lambda remote: ask(remote, "POST", "/history/compact")))
+
+
+@app.command("verify")
+def verify(
+    context: typer.Context,
+    mirror: Annotated[bool, typer.Option("--mirror", help="compare the mirror with history instead")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="and write again what the mirror lacks")] = False,
+    since: Since = None,
+    to: To = None,
+) -> None:
+    """Compare every Parquet part with the list: bytes, checksum, rows; exit code 1 on any fault.
+
+    With --mirror: ask the mirror for every value, by family and hour; until the present hour where no span is given.
+    """
+    if not mirror:
+        faults = act(context, lambda remote: _faulty(remote, "GET", "/history/verify", {}))
+    elif repair:
+        faults = act(
+            context, lambda remote: _faulty(remote, "POST", "/history/mirror/repair", _span(since, to))
+        )
+    else:
+        faults = act(
+            context, lambda remote: _faulty(remote, "GET", "/history/mirror/verify", _span(since, to))
+        )
+    if faults:
+        raise typer.Exit(1)
+
+
+@app.command("mirror")
+def mirror_status(context: typer.Context) -> None:
+    """How far the mirror is."""
+    show(act(context, lambda remote: ask(remote, "GET", "/history/mirror")))
+
+
+async def _faulty(remote: httpx.AsyncClient, method: str, path: str, params: dict[str, str]) -> int:
+    """Show the lines of an answer that name a fault; how many they are."""
+    seen, faults = 0, 0
+    async with remote.stream(method, path, params=params) as answer:
+        if not answer.is_success:
+            await answer.aread()
+            raise refusal(answer)
+        async for line in answer.aiter_lines():
+            verdict = json.loads(line)
+            seen += 1
+            if verdict.get("fault", "differs"):
+                faults += not verdict.get("waits", False)
+                typer.echo(line)
+    typer.echo(
+        f"{seen} looked at, {faults} faulty" if path == "/history/verify" else f"{faults} hours differ"
+    )
+    return faults
 
 
 def _span(since: str | None, to: str | None) -> dict[str, str]:

@@ -27,6 +27,7 @@ class Quarantine:
 
     def __init__(self, kept: int = KEPT) -> None:
         self.counts: Counter[Reason] = Counter()
+        self.sparing = False  # the disk is nearly full: refusals are counted, samples are not kept
         self._kept = kept
         self._buffer: deque[dict[str, object]] = deque()
         self._second: dict[Reason, tuple[int, int]] = {}  # of its last sample, and how many in it
@@ -36,6 +37,8 @@ class Quarantine:
     ) -> None:
         """Count one refusal at `time` (µs UTC), and keep it as a sample if there is room."""
         self.counts[reason] += 1
+        if self.sparing:
+            return
         second = time // SECOND
         last, taken = self._second.get(reason, (second, 0))
         if last != second:
@@ -63,6 +66,11 @@ class Quarantine:
         conn.execute(insert(quarantine), rows)
         newest = select(func.max(quarantine.c.id)).scalar_subquery()
         conn.execute(delete(quarantine).where(quarantine.c.id <= newest - self._kept))
+
+
+def clear(conn: Connection) -> None:
+    """All samples go: their space is needed."""
+    conn.execute(delete(quarantine))
 
 
 def _storable(text: str, length: int) -> str:
