@@ -25,6 +25,10 @@ class Reason(StrEnum):
     EMPTY = "empty"  # a payload that carries no point
     TOO_MANY = "too_many"  # more readings in one payload than the limit
     CONFLICT = "conflict"  # a point of a known reading came again with another value
+    BAD_FRAME = "bad_frame"  # bytes that are no frame of their transport
+    BAD_CRC = "bad_crc"
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a reason, not a secret
+    MIRROR_REFUSED = "mirror_refused"  # a point that the mirror does not take; history has it
     NO_REPLY_EXPECTED = "no_reply_expected"  # a reply to no open command
 
 

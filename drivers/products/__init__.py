@@ -4,14 +4,58 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from drivers.products import chinatelecom_geomagnetic, fiware_streetlight, generic, tilt_article_manhole
+from drivers.products import (
+    bosch_tps110,
+    chinatelecom_geomagnetic,
+    dingtek_dc410,
+    eastron_sdm630,
+    fiware_streetlight,
+    generic,
+    hj212_dust,
+    hj212_fume,
+    milesight_em310_tilt,
+    milesight_em320_tilt,
+    milesight_em400_mud,
+    modbus_cabinet,
+    modbus_fume,
+    modbus_io,
+    modbus_lamp,
+    nas_ul20xx,
+    nwave_nps405,
+    pni_placepod,
+    renke_fsjt,
+    renke_fsxcs,
+    tilt_article_manhole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from drivers.products.product import Product
 
-MODULES: Final = (generic, chinatelecom_geomagnetic, fiware_streetlight, tilt_article_manhole)
+MODULES: Final = (
+    generic,
+    bosch_tps110,
+    chinatelecom_geomagnetic,
+    dingtek_dc410,
+    eastron_sdm630,
+    fiware_streetlight,
+    hj212_dust,
+    hj212_fume,
+    milesight_em310_tilt,
+    milesight_em320_tilt,
+    milesight_em400_mud,
+    modbus_cabinet,
+    modbus_fume,
+    modbus_io,
+    modbus_lamp,
+    nas_ul20xx,
+    nwave_nps405,
+    pni_placepod,
+    renke_fsjt,
+    renke_fsxcs,
+    tilt_article_manhole,
+)
 
 
 def catalog(extra: Iterable[Product] = ()) -> Mapping[str, Product]:

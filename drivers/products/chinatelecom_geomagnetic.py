@@ -11,6 +11,7 @@ PRODUCTS = (
         maker="WXHS",
         model="P_MD",
         family="parking",
+        transport="http",
         source="AEP dataReport envelope recorded in unisoftcn/user-api, forms/mag_notify.go",
         telemetry=JsonMap(
             device="deviceId",

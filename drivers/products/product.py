@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from drivers import json_map
 from drivers.families import FAMILIES
+from drivers.modbus import declared
 from drivers.table import Table
 from drivers.telemetry import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from drivers.codec import Codec
+    from drivers.hj212.profile import StationMap
     from drivers.json_map import JsonMap
+    from drivers.modbus.register_map import RegisterMap
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _LONGEST: Final = 30 * 86_400
@@ -31,6 +35,11 @@ class Product:
     source: str  # where its facts come from
     transport: str = "mqtt"
     telemetry: JsonMap | None = None
+    modbus: RegisterMap | None = (
+        None  # transport modbus: its registers; a poll enters as a payload of design 3
+    )
+    codec: Codec | None = None  # its payloads are bytes of a protocol (LoRaWAN, NB-IoT)
+    hj212: StationMap | None = None  # transport hj212: its factors
     interval: int = 0
     lateness: int = 0
 
@@ -49,13 +58,19 @@ class Product:
         if table.has("telemetry"):
             inner = table.table("telemetry")
             mapping = json_map.read(inner, FAMILIES[name]) if name in FAMILIES else None
+        registers = None
+        if table.has("modbus"):
+            inner = table.table("modbus")
+            registers = declared.read(inner, FAMILIES[name]) if name in FAMILIES else None
         product = cls(
             id=id_,
             maker=table.text("maker", required=True),
             model=table.text("model", required=True),
             family=name,
             source=table.text("source", "configuration"),
+            transport="modbus" if registers else "mqtt",
             telemetry=mapping,
+            modbus=registers,
             interval=_span(table, "interval"),
             lateness=_span(table, "lateness"),
         )
