@@ -42,8 +42,8 @@ class Table:
             return default
         return float(value)
 
-    def text_or_number(self, key: str) -> str | float:
-        value: str | float = self._take(key, (str, int, float), "a text or a number", "")
+    def text_or_number(self, key: str, *, required: bool = False) -> str | float:
+        value: str | float = self._take(key, (str, int, float), "a text or a number", "", required=required)
         return float(value) if isinstance(value, int) else value
 
     def raws(self, key: str) -> tuple[str | float | bool | None, ...]:
@@ -63,6 +63,13 @@ class Table:
         value: object = self._take(key, (Mapping, str), "a table or a text", {})
         return Table(
             {name: value} if isinstance(value, str) else value, self._faults, f"{self._prefix}{key}."
+        )
+
+    def table_or_value(self, key: str, name: str) -> Table:
+        """A table, or its one key `name` written short as a text or a number."""
+        value: object = self._take(key, (Mapping, str, int, float), "a table, a text or a number", {})
+        return Table(
+            value if isinstance(value, Mapping) else {name: value}, self._faults, f"{self._prefix}{key}."
         )
 
     def close(self) -> None:
