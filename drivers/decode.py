@@ -6,6 +6,7 @@ Every payload is accounted for: it gives rows, or refusals that say so (law 4). 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,15 +17,17 @@ from drivers.city_json import CityReader, Faults
 from drivers.dialogue import Reply, decode_reply
 from drivers.families import FAMILIES
 from drivers.jsonscan import Limits, parse
+from drivers.lorawan.copies import Copies
 from drivers.mapped import MappedReader
 from drivers.refusal import Reason, Refusal, Refused
-from drivers.shape import QUALITIES, Shape
+from drivers.shape import QUALITIES, UNTIMED, Shape
 from drivers.telemetry import LAST_JUDGED, NO_TIME, Batch, Flag, Kind, Quality
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from drivers.city_json import Reader
+    from drivers.codec import Codec
     from drivers.products.product import Product
     from drivers.telemetry import Bool, Int32
 
@@ -32,6 +35,7 @@ __all__ = ["Decoded", "Decoder", "Limits", "Reply", "decode_reply"]
 
 _MILLISECOND: Final = 1_000
 _MICROSECOND: Final = 1
+_FACTS: Final = 8  # how many of them a refusal names
 _REJECTED: Final = (msgspec.DecodeError, UnicodeDecodeError)
 
 
@@ -62,18 +66,21 @@ class Decoder:
         self._limits = limits or Limits()
         self._shape = Shape(family, channel)
         mapping = product.telemetry if channel != "status" else None
-        self._strict = None if mapping else self._shape.decoder()
+        self._codec = product.codec if channel != "status" else None
+        self._copies = Copies()
+        self._strict = None if mapping or self._codec else self._shape.decoder()
         self._row = Struct(f"{len(self._shape.names)}d")
         self._strict_list = self._shape.list_decoder(self._limits.readings)
         self._reader: Reader = MappedReader(mapping, self._shape) if mapping else CityReader(self._shape)
-        self._tick = _MICROSECOND if mapping else _MILLISECOND
+        self._tick = _MICROSECOND if mapping or self._codec else _MILLISECOND
         eventful = channel == "event" or (mapping is not None and mapping.event is not None)
+        eventful = eventful or self._codec is not None
         self._events = {alarm.name: float(row) for row, alarm in enumerate(family.alarms) if eventful}
         self._enumerated: Bool = np.array([bool(point.labels) for point in family.points])
 
     def decode(self, payloads: Sequence[bytes], devices: Sequence[int], received: Sequence[int]) -> Decoded:
         """devices: dense indices; received: µs UTC; one each a payload. Never raises for what a payload holds."""
-        work = self._read(payloads)
+        work = self._read(payloads) if self._codec is None else self._frames(self._codec, payloads, devices)
         frame = np.array(work.frames, np.int32)
         batch = self._columns(work)
         batch.device[:] = np.asarray(devices, np.int32)[frame]
@@ -141,6 +148,29 @@ class Decoder:
             if refused.reason is not Reason.EMPTY or not faults:
                 faults.note(refused.reason, refused.detail)
         work.refused += [(frame, reason, where + detail) for reason, detail in faults.lines()]
+
+    def _frames(self, codec: Codec, payloads: Sequence[bytes], devices: Sequence[int]) -> _Work:
+        """Payloads of a codec; copies of a frame get the time of the first."""
+        work = _Work()
+        for frame, (payload, device) in enumerate(zip(payloads, devices, strict=True)):
+            faults = Faults()
+            try:
+                for one in codec.readings(payload, self._limits, faults):
+                    time = UNTIMED if one.time is None else one.time
+                    if one.mark is not None and one.time is not None:
+                        time = self._copies.time(device, one.mark, one.time)
+                    if one.values or one.event is not None:
+                        v = self._shape.values(**one.values)
+                        work.readings.append(
+                            self._shape.reading(v=v, ts=time, q=None, hist=False, event=one.event)
+                        )
+                        work.frames.append(frame)
+                    elif not faults:
+                        faults.note(Reason.EMPTY, f"no point; it says {_told(one.facts)}")
+            except Refused as refused:
+                faults.note(refused.reason, refused.detail)
+            work.refused += [(frame, reason, detail) for reason, detail in faults.lines()]
+        return work
 
     def _columns(self, work: _Work) -> Batch:
         readings = work.readings
@@ -219,6 +249,10 @@ class Decoder:
             return f"{point.name} {value:g} is none of {words}"
         span = f"{point.low:g} to {point.high:g} {point.unit}".rstrip()
         return f"{point.name} {value:g} is not within {span}; check the sensor and the declared unit"
+
+
+def _told(facts: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in islice(facts.items(), _FACTS))
 
 
 def _verdicts(refused: list[tuple[int, Reason, str]], frame: Int32, payloads: int) -> list[Refusal]:

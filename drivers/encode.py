@@ -40,6 +40,10 @@ def encode(  # noqa: PLR0917 - the columns of one reading, in the order of a Bat
     if channel == "status":
         state = "online" if values["online"] else "offline"
         return _json({"state": state} if time is None else {"ts": time // _MILLISECOND, "state": state})
+    if product.codec is not None:
+        if quality or historical:
+            raise ValueError(f"{product.id} has no quality and no history, so it cannot say them")
+        return product.codec.encode(time, values, event)
     if product.telemetry is not None:
         return _json(
             write(product.telemetry, FAMILIES[product.family], time, values, quality=quality, event=event)

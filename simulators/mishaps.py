@@ -225,7 +225,7 @@ _MANHOLE: Final = (
         "flooded",
         "manhole",
         alarms=("overfull", "fluidLevelTooHigh"),
-        sets={"water_level": 3.4, "flooded": 1},
+        sets={"water_level": 3.4, "distance": 0.6, "flooded": 1},
         event="overfull",
         at_once=True,
         within=5 * MINUTE,

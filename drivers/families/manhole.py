@@ -22,6 +22,15 @@ FAMILY = Family(
         every.battery(),
         every.battery_voltage(),
         every.rssi(),
+        Point(
+            "distance",
+            "m",
+            0,
+            20,
+            0.001,
+            en="distance from the sensor down to the water",
+            zh="探头至水面距离",
+        ),
     ),
     alarms=(  # TALQ 2.7.1 Orientation, Accelerometer, FluidLevel, Gas, Battery; the cover… are ours
         Alarm("orientationChanged", "cover is tilted", "井盖倾斜"),

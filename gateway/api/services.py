@@ -9,10 +9,12 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
+from drivers.products.product import Product
 from drivers.telemetry import Family
 from gateway.api.stream import Hub
 from gateway.cases.desk import Desk
 from gateway.clock import Clock
+from gateway.history.care import Care
 from gateway.history.latest import Latest
 from gateway.history.query import Queries
 from gateway.ingest.inbox import Inbox, Lane
@@ -39,6 +41,7 @@ class Services:
     store: Store
     clock: Clock
     families: Mapping[str, Family]
+    products: Mapping[str, Product]
     devices: Devices
     sources: Sources
     tokens: Tokens
@@ -47,6 +50,7 @@ class Services:
     directory: Directory
     desk: Desk
     queries: Queries
+    care: Care
     latest: Latest
     inbox: Inbox
     lanes: Lanes

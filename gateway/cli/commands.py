@@ -11,7 +11,7 @@ import typer
 
 from gateway.cli import bench as bench_module
 from gateway.cli import demo as demo_module
-from gateway.cli import devices, history, rules, serve, tokens
+from gateway.cli import devices, history, products, rules, serve, tokens
 from gateway.cli.context import DEFAULT, read, run_async
 from gateway.config import load
 from gateway.errors import CitygateError, ConfigError
@@ -24,6 +24,8 @@ app.add_typer(devices.app, name="devices")
 app.add_typer(rules.app, name="rules")
 app.add_typer(history.app, name="history")
 app.add_typer(tokens.app, name="token")
+app.command("products")(products.list_products)
+app.command("decode")(products.decode)
 
 ConfigFile = Annotated[
     Path, typer.Option("--config", "-c", help="configuration file", envvar="CITYGATE_CONFIG")
@@ -97,9 +99,10 @@ def bench(
     stages: Annotated[
         bool, typer.Option("--stages", help="only the stages, not the loads end to end")
     ] = False,
+    json: Annotated[Path | None, typer.Option(help="write the figures there")] = None,
 ) -> None:
     """Measure this machine: µs a message of each stage, msg/s and latency end to end. Reports, never fails."""
-    run_async(bench_module.bench(seconds, stages_only=stages))
+    run_async(bench_module.bench(seconds, stages_only=stages, json=json))
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ from gateway.app import App
 from gateway.cli.crew import Crew
 from gateway.cli.remote import ask
 from gateway.cli.screen import Screen
-from gateway.cli.serve import YOUNG
+from gateway.cli.serve import YOUNG, allow_connections
 from gateway.cli.verdict import losses, score
 from gateway.clock import CityClock
 from gateway.config import Config
@@ -58,6 +58,7 @@ async def demo(config: Config, wish: Wish) -> int:
     logging.getLogger("gateway.notify.channels.log").setLevel(logging.ERROR)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     gc.set_threshold(YOUNG, 20, 50)
+    allow_connections(config.mqtt.endpoint.connections)
     start = int(datetime(*EVENING, tzinfo=ZoneInfo(config.zone)).timestamp() * 1e6)
     with tempfile.TemporaryDirectory(prefix="citygate-demo-") as folder:
         clock = CityClock(start, wish.speed)
@@ -68,6 +69,11 @@ async def demo(config: Config, wish: Wish) -> int:
     if wish.json is not None:
         wish.json.write_text(text + "\n", encoding="utf-8")
     sys.stdout.write(text + "\n")
+    found = verdict["faults"]
+    sys.stderr.write(
+        f"{verdict['lost']} lost, {verdict['duplicated']} duplicated of {verdict['messages']['acked']} acknowledged; "
+        f"{found['detected']} of {found['injected']} faults noticed\n"
+    )
     silent = [family for family in FAMILIES if not verdict["cases"].get(family)]
     return 1 if verdict["lost"] or verdict["duplicated"] or (wish.seconds is not None and silent) else 0
 

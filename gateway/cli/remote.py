@@ -50,7 +50,12 @@ async def ask(remote: httpx.AsyncClient, method: str, path: str, **given: Any) -
     response = await remote.request(method, path, **given)
     if response.is_success:
         return response.json() if response.content else None
-    raise RefusalError(_said(response))
+    raise refusal(response)
+
+
+def refusal(response: httpx.Response) -> RefusalError:
+    """What the gateway says in an answer that is no success."""
+    return RefusalError(_said(response))
 
 
 def _said(response: httpx.Response) -> str:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from simulators.world.weather import Weather
 
 
+SHAFT = 4.0  # m from the sensor to the bottom
+
+
 class Manholes:
     watches: tuple[Watch, ...] = (
         Watch("cover", event="coverOpened"),
@@ -40,8 +43,10 @@ class Manholes:
         noise, n = self._noise, len(device)
         battery = np.clip(self._charge[device] - self._drain[device] * (time - self._start) / DAY, 0, 100)
         gas = noise["gas"].wave(device, time, 2 * HOUR)
+        watched = self.watched(device, time)
         return {
-            **self.watched(device, time),
+            **watched,
+            "distance": SHAFT - watched["water_level"],
             "ch4": np.maximum(1.2 + 1.2 * gas, 0),
             "h2s": np.maximum(0.4 + 0.5 * gas, 0),
             "temperature": 0.6 * self._weather.temperature(time) + 7,

@@ -123,4 +123,5 @@ class Carriers:
         hello = Connect(client_id=name, version=V311, username=name, password=word.encode())
         line.data_received(encode(hello, V311, server=False))
         assert line.known
+        self.inbox.frames.clear()
         return line

@@ -39,6 +39,7 @@ class Flood:
     """`report` is there once the block was left."""
 
     def __init__(self, folder: Path) -> None:
+        self.pid = 0
         self.file = folder / "flood.json"
         self.errors = folder / "flood.errors"
         self.report: dict[str, Any] = {}
@@ -69,6 +70,7 @@ async def flooding(
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "simulators", *arguments), stdin=DEVNULL, stdout=DEVNULL, stderr=file
         )
+    flood.pid = process.pid
     try:
         await _connected(service, plan, process, clock)
         yield flood

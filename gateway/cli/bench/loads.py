@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import httpx
 from msgspec import Struct
 
 from gateway.cli.bench import probe
+from gateway.cli.bench.cpu import spent
 from gateway.cli.bench.figure import Figure, quantile
 from gateway.cli.bench.flood import Plan, flooding
 from gateway.cli.bench.service import Service, running
@@ -22,6 +24,7 @@ from simulators.world.city import City
 MANY: Final = 10_000
 RATE: Final = "msg/s"
 MS: Final = "ms"
+ACKED: Final = "citygate_acked_total"
 SETTLED: Final = 1.0  # real seconds between the first messages and the first that count
 
 
@@ -30,6 +33,7 @@ class Seen(Struct):
 
     rate: float = 0.0
     busy: float = 0.0  # CPU seconds of the gateway a second
+    others: float = 0.0  # and of whoever else used the machine
     latency: dict[str, float] = {}
     report: dict[str, Any] = {}
     alarms: list[float] = []
@@ -49,10 +53,9 @@ Observe = Callable[[Load, float], Awaitable[Seen]]
 
 
 def _cost(seen: Seen) -> str:
-    """CPU of all the gateway's threads; under a noisy neighbour this says more than the rate."""
-    return (
-        f"gateway {1e6 * seen.busy / max(seen.rate, 1.0):.0f} µs of CPU a message, {seen.busy:.0%} of a core"
-    )
+    """CPU of all the gateway's threads: with neighbours on the machine this says more than the rate."""
+    each = 1e6 * seen.busy / max(seen.rate, 1.0)
+    return f"gateway {seen.busy:.0%} of a core, {each:.0f} µs a message; others {seen.others:.0%}"
 
 
 def _throughput(name: str, budget: float | None) -> Callable[[Seen], list[Figure]]:
@@ -90,9 +93,7 @@ def _latency(rate: int, p50: float, p99: float) -> Callable[[Seen], list[Figure]
 
 def _gap(seen: Seen) -> list[Figure]:
     gaps = [1e3 * gap for gap in seen.gaps]
-    note = (
-        f"{seen.rate:,.0f} msg/s acked; p99 {quantile(gaps, 0.99):.0f} ms; gateway {seen.busy:.0%} of a core"
-    )
+    note = f"{seen.rate:,.0f} msg/s acked; {_cost(seen)}"
     return [
         Figure(
             "longest gap between acks at 50,000 msg/s",
@@ -145,7 +146,7 @@ async def _seen(load: Load, seconds: float) -> Seen:
             probe.connected(service, ours, clock) as probes,
         ):
             await clock.sleep(SETTLED)
-            seen = await _observed(service, load.watch, probes, seconds, clock)
+            seen = await _observed(service, load.watch, probes, seconds, [flood.pid, os.getpid()])
         seen.report, seen.latency = flood.report, flood.report["latency_ms"]
         return seen
 
@@ -159,18 +160,20 @@ async def _enrol(service: Service, n: int, clock: Clock) -> dict[str, str]:
 
 
 async def _observed(
-    service: Service, watch: str, probes: list[probe.Probe], seconds: float, clock: Clock
+    service: Service, watch: str, probes: list[probe.Probe], seconds: float, ours: list[int]
 ) -> Seen:
-    seen = Seen()
-    (before,) = await service.counts("citygate_acked_total")
-    began, busy = clock.monotonic(), service.busy()
+    """ours: processes of the benchmark beside the gateway."""
+    seen, clock, pid = Seen(), CityClock(), service.process.pid
+    (before,) = await service.counts(ACKED)
+    began, used = clock.monotonic(), spent(pid, ours)
     if watch == "alarms":
         seen.alarms = await probe.alarms(service, probes[0], seconds, clock)
     elif watch == "gaps":
         seen.gaps = await probe.metronome(probes, seconds, clock)
     else:
         await clock.sleep(seconds)
-    (after,) = await service.counts("citygate_acked_total")
-    passed = clock.monotonic() - began
-    seen.rate, seen.busy = (after - before) / passed, (service.busy() - busy) / passed
+    (after,) = await service.counts(ACKED)
+    passed, used = clock.monotonic() - began, spent(pid, ours).since(used)
+    seen.rate, seen.busy = (after - before) / passed, used.gateway / passed
+    seen.others = (used.machine - used.ours) / passed
     return seen

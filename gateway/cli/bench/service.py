@@ -51,14 +51,6 @@ class Service(Struct, frozen=True):
         found = parse(answer.text)
         return [found.get(name, 0.0) for name in names]
 
-    def busy(self) -> float:
-        """CPU seconds of all its threads so far; NaN where the system does not tell."""
-        try:
-            words = Path(f"/proc/{self.process.pid}/stat").read_text("ascii").rpartition(")")[2].split()
-        except OSError:
-            return float("nan")
-        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-
 
 def parse(text: str) -> dict[str, float]:
     """Prometheus text to the values of those metrics that have no labels."""

@@ -38,10 +38,10 @@ def collected_as_in_service() -> Iterator[None]:
     """The garbage collector as `citygate run` sets it."""
     before = gc.get_threshold()
     gc.collect()
-    #gc.freeze()
+    gc.freeze()
     gc.set_threshold(YOUNG, 20, 50)
     try:
         yield
     finally:
         gc.set_threshold(*before)
-        #gc.unfreeze()
+        gc.unfreeze()

@@ -34,7 +34,7 @@ UNITS = {
     "%LEL",
     "ppm",
 } | {""}
-EVERY = ["communicationFailure", "deviceLost", "deviceReset", "normal"]
+EVERY = ["communicationFailure", "deviceLost", "deviceReset", "normal", "identityCloned"]
 
 
 def families() -> list[Family]:

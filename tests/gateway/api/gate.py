@@ -23,7 +23,9 @@ from gateway.cases.settings import DeskSettings
 from gateway.clock import CityClock
 from gateway.decoding import Decoding
 from gateway.derived import Derived
+from gateway.history.care import Care
 from gateway.history.duck import History
+from gateway.history.mirror_settings import MirrorSettings
 from gateway.history.query import Queries
 from gateway.history.settings import HistorySettings
 from gateway.ingest.inbox import Inbox
@@ -121,6 +123,10 @@ class Gate:
         return answer
 
 
+async def _unasked(sparing: bool) -> None:
+    raise AssertionError(sparing)
+
+
 async def _ticks(pipeline: Pipeline, inbox: Inbox) -> None:
     while True:
         await inbox.wait()
@@ -134,15 +140,21 @@ async def open_gate(path: Path) -> AsyncIterator[Gate]:
         await store.migrate()
         history = History(path / "history", FAMILIES, HistorySettings(), clock)
         queries = Queries(history)
+        care = Care(
+            history, path, HistorySettings(), MirrorSettings(), clock, spare=_unasked, refuse=lambda _: None
+        )
         try:
             async with Tasks() as tasks:
-                yield await _assemble(path, store, history, queries, tasks)
+                yield await _assemble(path, store, history, queries, care=care, tasks=tasks)
         finally:
+            care.close()
             queries.close()
             history.close()
 
 
-async def _assemble(path: Path, store: Store, history: History, queries: Queries, tasks: Tasks) -> Gate:
+async def _assemble(
+    path: Path, store: Store, history: History, queries: Queries, *, care: Care, tasks: Tasks
+) -> Gate:
     clock, door = CityClock(), Door()
     directory, inbox, hub, quarantine, facts = Directory(), Inbox(1000), Hub(), Quarantine(), Facts()
     desk = Desk(template.shipped(), DeskSettings(), describe=facts, post=Outbox(()).post)
@@ -171,6 +183,7 @@ async def _assemble(path: Path, store: Store, history: History, queries: Queries
         store=store,
         clock=clock,
         families=FAMILIES,
+        products=PRODUCTS,
         devices=devices,
         sources=Sources(store, clock, directory),
         tokens=Tokens(store, clock),
@@ -179,6 +192,7 @@ async def _assemble(path: Path, store: Store, history: History, queries: Queries
         directory=directory,
         desk=desk,
         queries=queries,
+        care=care,
         latest=derived.latest,
         inbox=inbox,
         lanes=decoding,
