@@ -29,14 +29,22 @@ from gateway.config import Config
 from gateway.decoding import Decoding
 from gateway.derived import Derived
 from gateway.errors import ConfigError, StoreError
+from gateway.history.care import Care
 from gateway.history.duck import History
 from gateway.history.query import Queries
+from gateway.history.sink import Refused
+from gateway.history.space import Level
 from gateway.ingest.endpoint import Endpoint
+from gateway.ingest.hj212_server import Hj212Server
 from gateway.ingest.inbox import Inbox
+from gateway.ingest.link import Links
+from gateway.ingest.modbus_bus import City
+from gateway.ingest.modbus_buses import Buses
 from gateway.ingest.presence import Presence
-from gateway.ingest.quarantine import Quarantine
+from gateway.ingest.quarantine import Quarantine, clear
 from gateway.ingest.session_rows import SessionRows
 from gateway.metrics import Metrics
+from gateway.notify.bureau import Bureau
 from gateway.notify.flow import Flow, channels
 from gateway.notify.outbox import Outbox
 from gateway.pipeline import Parts, Pipeline, Replies
@@ -48,11 +56,12 @@ from gateway.registry.rulebook import Rulebook
 from gateway.registry.sources import Sources
 from gateway.registry.tokens import Tokens
 from gateway.server import LocalDoor, Server, listen_local, listen_tcp
+from gateway.store import horizon
 from gateway.store.schema.registry import meta
 from gateway.store.store import Store
 from gateway.tasks import Tasks
 from rules import packs
-from rules.control import GatewayUp
+from rules.control import Control, GatewayUp
 from rules.document import read_rules
 from rules.order import Order
 
@@ -112,7 +121,7 @@ class App:
         self._exit.callback(self.history.close)
         self.queries = Queries(self.history, self.config.history.readers)
         self._exit.callback(self.queries.close)
-        self.clock.not_before(self.history.last_received() + 1)
+        self.clock.not_before(1 + max(self.history.last_received(), await self.store.read(horizon.reached)))
 
     def _build(self) -> None:
         config, clock = self.config, self.clock
@@ -122,7 +131,18 @@ class App:
             settings = settings.model_copy(update={"zone": config.zone})
         self.metrics, self.hub, self.directory, self.quarantine = Metrics(), Hub(), Directory(), Quarantine()
         self.inbox, self.facts = Inbox(config.pipeline.max_pending), Facts()
-        self.decoding = Decoding(products)
+        self.care = Care(
+            self.history,
+            config.data,
+            config.history,
+            config.mirror,
+            clock,
+            self._spare_samples,
+            self._unmirrored,
+        )
+        self._exit.callback(self.care.close)
+        self.metrics.registry.register(self.care)
+        self.decoding = Decoding(products, config.zone)
         self.desk = Desk(templates, settings, describe=self.facts, post=Outbox(config.notify.channels).post)
         self.flow = Flow(
             self.store, channels(config.notify, clock), config.notify, clock, random.SystemRandom()
@@ -148,6 +168,31 @@ class App:
             sessions,
         )
         self.directory.watch(self.endpoint.expel)
+        self.links = Links(
+            config.links(),
+            products,
+            self.directory,
+            self.inbox,
+            clock,
+            self.decoding.lane,
+            self.pipeline.announce,
+            random.SystemRandom(),
+        )
+        self.stations = Hj212Server(
+            config.hj212,
+            self.directory,
+            products,
+            self.inbox,
+            clock,
+            self.presence,
+            self.decoding.lane,
+            config.zone,
+            self._newest,
+            self.decoding.tolerated,
+        )
+        city = City(self.inbox, self.directory, self.decoding.lane, products, clock)
+        self.modbus = Buses(config.modbus, city, random.SystemRandom())
+        self.metrics.registry.register(self.modbus)
         self.commands = Commands(self.store, clock, self.directory, self._deliver)
         self.application = build(self._services())
         self.door = LocalDoor(self.application, self.tokens.local())
@@ -175,6 +220,7 @@ class App:
             store=self.store,
             clock=self.clock,
             families=FAMILIES,
+            products=self.config.products(),
             devices=self.devices,
             sources=self.sources,
             tokens=self.tokens,
@@ -183,6 +229,7 @@ class App:
             directory=self.directory,
             desk=self.desk,
             queries=self.queries,
+            care=self.care,
             latest=self.derived.latest,
             inbox=self.inbox,
             lanes=self.decoding,
@@ -201,11 +248,12 @@ class App:
         self.tasks = await self._exit.enter_async_context(Tasks())
         ticking = self.tasks.start("pipeline", self.pipeline.run())
         self._exit.push_async_callback(self.pipeline.stop, ticking)
+        now = self.clock.now()
         if self.history.last_tick():
-            await self.pipeline.announce([GatewayUp(self.history.last_received(), self.clock.now())])
+            known: list[Control] = [GatewayUp(self.history.last_received(), now)]
         else:
             known = [*await self.rulebook.controls(), *await self.devices.controls()]
-            await self.pipeline.announce(known)
+        await self.pipeline.announce([*known, *self.links.controls(now, self.derived.engine.links)])
         await self.rulebook.load(packs.load())
         await self.devices.load()
         await self.sources.load()
@@ -216,6 +264,7 @@ class App:
         self.tasks.start("desk", self._rounds())
         if not self.listening:
             return
+        self.care.start(self.tasks)
         self.tasks.start("notify", self.flow.run())
         self.http = Server(self.application, listen_tcp(self.config.http.host, self.config.http.port))
         self.local = Server(self.door, listen_local(self.config.data / SOCKET))
@@ -226,6 +275,25 @@ class App:
         if self.config.mqtt.endpoint.enabled:
             await self.endpoint.start(self.tasks)
             self._exit.push_async_callback(self.endpoint.stop)
+        self._exit.push_async_callback(self.modbus.stop)
+        await self.modbus.start(self.tasks)
+        if self.config.hj212.enabled:
+            self.metrics.registry.register(self.stations.figures)
+            await self.stations.start(self.tasks)
+            self._exit.push_async_callback(self.stations.stop)
+        for forward in self.config.hj212.forward:
+            bureau = Bureau(
+                forward,
+                self.history,
+                self.directory,
+                self.config.products(),
+                self.clock,
+                self.config.zone,
+                self.config.data,
+            )
+            self.tasks.start(f"forward-{forward.name}", bureau.run())
+        self.links.start(self.tasks, self.derived.engine.links)
+        self._exit.push_async_callback(self.links.stop)
 
     async def _rounds(self) -> None:
         """What time alone does, outside of telemetry."""
@@ -241,6 +309,8 @@ class App:
             self._publish(changes, [])
             self.metrics.connections.set(self.endpoint.connections)
             self.metrics.sessions.set(self.endpoint.sessions)
+            for link in self.links:
+                self.metrics.link(link.settings.name, up=link.up, counts=link.counts())
 
     def _round(self, conn: Connection) -> list[Change]:
         now = self.clock.now()
@@ -269,7 +339,20 @@ class App:
                 )
 
     def _deliver(self, family: str, device: str, payload: bytes, expires: int) -> bool:
-        return self.endpoint.deliver(device, command_topic(family, device), payload, expires=expires)
+        if self.modbus.deliver(device, payload, expires):
+            return True
+        topic = command_topic(family, device)
+        entry = self.directory.device(device)
+        return (
+            (entry is not None and self.links.deliver(entry.link, topic, payload, expires))
+            or self.endpoint.deliver(device, topic, payload, expires=expires)
+            or self.stations.deliver(device, payload, expires)
+        )
+
+    def _newest(self, family: str, index: int) -> int | None:
+        """The time of a device's newest reading; None where it was never heard."""
+        known = self.derived.latest.get(family, index)
+        return max((one.time for name, one in known.items() if name != "online"), default=None)
 
     async def _ready(self) -> list[str]:
         """Why the gateway cannot do its work, one line a reason; writes to both stores to find out."""
@@ -281,9 +364,20 @@ class App:
                 await write()
             except StoreError as error:
                 reasons.append(f"{name}: {error}")
+        if self.history.space.level() is Level.FLOOR:
+            reasons.append(f"disk: {self.history.space.reason()}")
         if self.inbox.paused:
             reasons.append("pipeline: sockets are paused, more readings wait than the bound")
         return reasons
+
+    async def _spare_samples(self, sparing: bool) -> None:
+        self.quarantine.sparing = sparing
+        if sparing:
+            await self.store.write(clear)
+
+    def _unmirrored(self, point: Refused) -> None:
+        now, line = self.clock.now(), point.line.encode()
+        self.quarantine.note(Reason.MIRROR_REFUSED, now, point.device, "mirror", "", line, point.detail)
 
     async def _probe_store(self) -> None:
         now = self.clock.now()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,8 +21,13 @@ from drivers.products.product import DeclarationError, Product
 from gateway.cases import template
 from gateway.cases.settings import DeskSettings
 from gateway.errors import ConfigError
+from gateway.history.mirror_settings import MirrorSettings
 from gateway.history.settings import HistorySettings
+from gateway.ingest import link_routes, modbus_settings
 from gateway.ingest.endpoint_settings import EndpointSettings
+from gateway.ingest.hj212_settings import Hj212Settings
+from gateway.ingest.link_settings import LinkSettings
+from gateway.ingest.modbus_settings import ModbusSettings
 from gateway.notify.settings import NotifySettings
 from gateway.pipeline import PipelineSettings
 
@@ -65,6 +70,22 @@ class MqttSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     endpoint: EndpointSettings = EndpointSettings()
+    link: tuple[LinkSettings, ...] = ()
+
+    @field_validator("link")
+    @classmethod
+    def _no_twins(cls, links: tuple[LinkSettings, ...]) -> tuple[LinkSettings, ...]:
+        for one in links:
+            rivals = [each for each in links if each is not one]
+            if any(each.name == one.name for each in rivals):
+                raise ValueError(f"two links are called {one.name}; give each its own name")
+            if any(
+                (each.host, each.port, each.client) == (one.host, one.port, one.client) for each in rivals
+            ):
+                raise ValueError(
+                    f"two links join {one.host}:{one.port} as {one.client}; give each a client_id"
+                )
+        return links
 
 
 class ClockSettings(BaseModel):
@@ -92,12 +113,15 @@ class Config(Section):
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     pipeline: PipelineSettings = PipelineSettings()
     mqtt: MqttSettings = MqttSettings()
+    hj212: Hj212Settings = Hj212Settings()
     http: HttpSettings = HttpSettings()
     clocks: ClockSettings = ClockSettings()
     history: HistorySettings = HistorySettings()
+    mirror: MirrorSettings = MirrorSettings()
     operations: OperationsSettings = OperationsSettings()
     desk: DeskSettings = DeskSettings()
     notify: NotifySettings = NotifySettings()
+    modbus: tuple[ModbusSettings, ...] = ()
     product: list[dict[str, Any]] = Field(default_factory=list)
     case: list[dict[str, Any]] = Field(default_factory=list)
 
@@ -126,6 +150,18 @@ class Config(Section):
                 faults = [f"product: {error}"]
         raise ConfigError(faults)
 
+    def links(self) -> tuple[LinkSettings, ...]:
+        """The broker links, with products that they can use; raises ConfigError."""
+        products = self.products()
+        faults = [
+            f"mqtt.link.{number}.{key}: {fault}"
+            for number, link in enumerate(self.mqtt.link)
+            for key, fault in link_routes.faults(link, products)
+        ]
+        if faults:
+            raise ConfigError(faults)
+        return self.mqtt.link
+
     def templates(self) -> template.Templates:
         """Shipped case templates with the file's own; raises ConfigError."""
         return template.parse(self.case, template.shipped())
@@ -141,14 +177,22 @@ def load(path: Path) -> Config:
     except ValidationError as error:
         faults += tables_to_faults(path, text, error)
     lists = config or Config(product=_tables(table, "product"), case=_tables(table, "case"))
-    for read in (lists.products, lists.templates):
-        try:
-            read()
-        except ConfigError as error:
-            faults += [f"{path}: {fault}" for fault in error.faults]
+    faults += _faults_of(path, lists.products) + _faults_of(path, lists.templates)
+    if config is not None:
+        faults += [f"{path}: {fault}" for fault in modbus_settings.faults(config.modbus)]
+    if config is not None and not faults:
+        faults = _faults_of(path, config.links)
     if faults or config is None:
         raise ConfigError(faults)
     return config
+
+
+def _faults_of(path: Path, read: Callable[[], object]) -> list[str]:
+    try:
+        read()
+    except ConfigError as error:
+        return [f"{path}: {fault}" for fault in error.faults]
+    return []
 
 
 def _tables(table: Mapping[str, Any], key: str) -> list[dict[str, Any]]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from drivers.decode import Decoder, Reply, decode_reply
+from drivers.hj212.readings import CHANNEL, PULLED, StationDecoder
+from drivers.hj212.tolerance import Tolerance
 from drivers.products.product import Product
 from drivers.refusal import Reason, Refusal, Refused
 from drivers.telemetry import Batch, Int64
@@ -31,12 +34,14 @@ class Decoded(NamedTuple):
 
 
 class Decoding:
-    """One decoder for each lane; lanes are made on first use and kept."""
+    """One decoder for each lane; lanes are made on first use and kept. zone: the wall clock of HJ 212 stations."""
 
-    def __init__(self, catalog: Mapping[str, Product]) -> None:
+    def __init__(self, catalog: Mapping[str, Product], zone: str = "Asia/Shanghai") -> None:
         self._catalog = catalog
+        self._zone = ZoneInfo(zone)
         self._lanes: dict[tuple[str, str], Lane] = {}
-        self._decoders: dict[Lane, Decoder] = {}
+        self._decoders: dict[Lane, Decoder | StationDecoder] = {}
+        self.tolerated: Counter[Tolerance] = Counter()  # departures from HJ 212 inside its data
 
     def lane(self, product: str, family: str, channel: str) -> Lane:
         """The lane of a product's channel: the same object for the same pair."""
@@ -44,8 +49,13 @@ class Decoding:
         if lane is None:
             lane = self._lanes[product, channel] = Lane(product, family, channel)
             if channel != "reply":
-                self._decoders[lane] = Decoder(self._catalog[product], channel)
+                self._decoders[lane] = self._decoder(self._catalog[product], channel)
         return lane
+
+    def _decoder(self, product: Product, channel: str) -> Decoder | StationDecoder:
+        if channel in {CHANNEL, PULLED}:
+            return StationDecoder(product, self._zone, self.tolerated, pulled=channel == PULLED)
+        return Decoder(product, channel)
 
     def decode(self, frames: Sequence[Frame]) -> Decoded:
         lanes: dict[Lane | None, list[int]] = defaultdict(list)

@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+LINK_COUNTS = {
+    "received": "Messages that came over a broker link",
+    "acked": "Messages acknowledged to a link's broker after commit",
+    "repeated": "Messages that a link's broker sent again",
+    "retained": "Stored copies of old messages that came over a broker link, not used",
+    "unsettled": "Messages of a broker link that wait for their commit",
+    "reconnects": "Times a broker link came back",
+    "failures": "Attempts to connect a broker link that failed",
+    "sessions_lost": "Times a link's broker had lost the session, and what was published meanwhile",
+    "dropped": "Messages that a link's broker says it dropped, for any of its clients, since the link was up",
+    "downlinks_sent": "Commands published over a broker link",
+    "downlinks_acked": "Commands that a link's broker acknowledged",
+    "downlinks_unheard": "Commands that a link's broker acknowledged and nobody had subscribed to",
+    "downlinks_refused": "Commands that a link's broker refused",
+}
 TICK_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.2, 0.5, 1.0, 5.0)
 
 
@@ -49,3 +66,11 @@ class Metrics:
         self.connections = gauge("mqtt_connections", "Open MQTT connections")
         self.sessions = gauge("mqtt_sessions", "MQTT sessions, those of absent clients among them")
         self.last_tick = gauge("last_tick", "Number of the newest committed tick")
+        self._link_up = gauge("link_up", "1 while a broker link is connected and subscribed", "link")
+        self._link_counts = {name: gauge(f"link_{name}", text, "link") for name, text in LINK_COUNTS.items()}
+
+    def link(self, name: str, *, up: bool, counts: Mapping[str, int]) -> None:
+        """What a broker link counts, by the names of LINK_COUNTS."""
+        self._link_up.labels(name).set(up)
+        for count, value in counts.items():
+            self._link_counts[count].labels(name).set(value)

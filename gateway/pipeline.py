@@ -33,8 +33,9 @@ from gateway.ingest.inbox import Frame, Inbox, Origin
 from gateway.ingest.quarantine import Quarantine
 from gateway.metrics import Metrics
 from gateway.registry.directory import Directory
+from gateway.store import horizon
 from gateway.store.store import Store
-from rules.control import Control, Rules
+from rules.control import Control, GatewayUp, Rules
 from rules.transition import Transition
 
 log = logging.getLogger(__name__)
@@ -131,9 +132,9 @@ class Pipeline:
         refusals += _conflicts(decoded.readings, kept)
         batches = [each.batch for each in kept]
         self._bind(controls)
-        now = p.clock.now()
         with p.metrics.evaluate.time():
             transitions = p.derived.judge(controls, batches) + self._sweep()
+        now = p.clock.now()
         self._quarantine(frames, refusals, now)
         changes = await self._record(transitions, decoded.replies, now)
         _settle(frames, refusals)
@@ -190,10 +191,12 @@ class Pipeline:
 
     async def _surely(self, store: str, attempt: Callable[[], Awaitable[Done]]) -> Done:
         """Try until it is done: a store that cannot be written costs acknowledgements, never data."""
+        since = 0
         while True:
             try:
                 done = await attempt()
             except StoreError as error:
+                since = since or self.parts.clock.now()
                 if self.stalled is None:
                     log.error("%s cannot be written, acknowledgements stop until it can: %s", store, error)  # noqa: TRY400
                 self.stalled = f"{store}: {error}"
@@ -203,7 +206,17 @@ class Pipeline:
                 await self.parts.clock.sleep(self.settings.retry_ms / 1000)
             else:
                 self.stalled = None
+                if since:
+                    self._resume(since)
                 return done
+
+    def _resume(self, since: int) -> None:
+        """Nobody could be heard meanwhile: silence timers stand still over the stall, before the next sweep."""
+        log.warning("the store can be written again")
+        self._swept = self.parts.clock.monotonic()
+        up = GatewayUp(since, self.parts.clock.now())
+        self._announced.append(Announcement([up], asyncio.get_running_loop().create_future()))
+        self.parts.inbox.arrived()
 
     def _bind(self, controls: Sequence[Control]) -> None:
         for control in controls:
@@ -237,6 +250,7 @@ class Pipeline:
 
         def write(conn: Connection) -> list[Change]:
             changes = self._apply(conn, transitions, now)
+            horizon.reach(conn, now)
             p.reply(conn, replies, now)
             p.quarantine.flush(conn)
             return changes
@@ -253,8 +267,13 @@ class Pipeline:
         now = self.parts.clock.monotonic()
         if self.number == self._saved_number or now - self._saved < self.settings.snapshot_s:
             return
-        self._saved, self._saved_number = now, self.number
-        await asyncio.to_thread(self.parts.derived.save, self.parts.snapshots, self.number)
+        self._saved = now
+        try:
+            await asyncio.to_thread(self.parts.derived.save, self.parts.snapshots, self.number)
+        except OSError as error:  # the last one still counts: all it costs is a longer replay
+            log.warning("the snapshot cannot be written: %s", error)
+        else:
+            self._saved_number = self.number
 
     def _count(
         self,

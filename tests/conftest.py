@@ -14,7 +14,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parents[1]
-PEERS = {"mosquitto": ("mosquitto", "mosquitto_pub", "mosquitto_sub"), "strace": ("strace",)}
+PEERS = {
+    "mosquitto": ("mosquitto", "mosquitto_pub", "mosquitto_sub"),
+    "strace": ("strace",),
+    "victoria-metrics": ("victoria-metrics",),
+    "socat": ("socat",),
+}
 LOOPBACK = ("127.", "::1", "localhost")
 
 settings.register_profile(

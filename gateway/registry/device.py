@@ -258,6 +258,7 @@ class Checker:
             interval=device.interval or (product.interval if product else 0),
             lateness=product.lateness if product else 0,
             parent=device.parent,
+            link=device.link,
             attributes=device.attributes,
             retired=device.retired,
         )

@@ -5,12 +5,14 @@ It learns of a device only after history has recorded its index (design 4). The 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import hmac
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from sys import intern
 from typing import Final
 
 from msgspec import Struct
 
+from drivers.lorawan import topics as network
 from drivers.mqtt.topics import UP, matches, parse
 from drivers.refusal import Reason, Refused
 from gateway.registry import secret as secrets
@@ -36,6 +38,7 @@ class Entry(Struct, gc=False):
     area: str
     retired: bool
     digest: bytes
+    link: str = ""  # of which broker, where one stands between
 
 
 class Voice(Struct, frozen=True):
@@ -102,6 +105,9 @@ class Directory:
             voice = self._voices.get(principal.name)
             if voice is None or not any(matches(pattern, topic) for pattern in voice.filters):
                 raise Refused(Reason.FOREIGN_TOPIC, f"source {principal.name} may not publish under {topic}")
+            if network.foreign(topic):
+                entry = self.named(principal, network.parse(topic).names)
+                return entry.product, entry.family, entry.index, UP[0]
             name = parse(topic)
         if name.channel not in UP:
             raise Refused(Reason.FOREIGN_TOPIC, f"{topic} is the gateway's to publish under")
@@ -123,6 +129,27 @@ class Directory:
         if not allowed:
             raise Refused(Reason.FOREIGN_TOPIC, f"{principal.name} may not speak for {device}")
         return entry
+
+    def called(self, names: Sequence[str]) -> Entry:
+        """The device that a network server or platform calls by one of these names, the surest first; raises Refused.
+
+        A device's id is its EUI (either case), IMEI or serial number, or the name it has there.
+        """
+        for name in names:
+            entry = self._devices.get(name)
+            if entry is not None and not entry.retired:
+                return entry
+        raise Refused(Reason.UNKNOWN_DEVICE, f"no device {' or '.join(names)!r:.160}")
+
+    def named(self, principal: Principal, names: Sequence[str]) -> Entry:
+        """The same, if `principal` may speak for it; raises Refused: UNKNOWN_DEVICE or FOREIGN_TOPIC."""
+        return self.spoken_for(principal, self.called(names).id)
+
+    def signed(self, name: str, body: bytes, signature: bytes) -> Principal | None:
+        """The source whose HMAC-SHA256 of a body this is; the key is the SHA-256 of its secret, which is all we keep."""
+        voice = self._voices.get(name)
+        right = hmac.digest(voice.digest if voice else secrets.NOBODY, body, "sha256")
+        return Principal(SOURCE, name) if hmac.compare_digest(right, signature) and voice else None
 
     def device(self, id: str) -> Entry | None:  # noqa: A002 - the field's word
         return self._devices.get(id)

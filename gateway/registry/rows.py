@@ -19,7 +19,9 @@ PORTION: Final = 500  # names in one IN (…), below every database's limit
 FETCH: Final = 10_000  # rows fetched at once where all are read
 
 _FIELDS: Final = [device.c["idx" if name == "index" else name] for name in Device.__struct_fields__]
-_ENTRY: Final = [device.c[name] for name in ("id", "family", "idx", "product", "area", "retired", "digest")]
+_ENTRY: Final = [
+    device.c[name] for name in ("id", "family", "idx", "product", "area", "retired", "digest", "link")
+]
 
 
 class Selection(Struct, frozen=True):

@@ -63,6 +63,7 @@ async def test_a_device_is_created_with_a_secret_that_opens_its_door(city: City)
                 0,
                 "",
                 {"rated_power": 120},
+                link="mqtt",
             ),
         )
     ]
