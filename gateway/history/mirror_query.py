@@ -134,7 +134,7 @@ def _columns(table: _Table) -> Iterator[Series]:
     for column, field in enumerate(table.columns):
         if column == at:
             continue
-        value = np.array([np.nan if row[column] is None else row[column] for row in table.values])
+        value = np.array([np.nan if row[column] is None else row[column] for row in table.values], np.float64)
         there = ~np.isnan(value)
         if there.any():
             yield Series(

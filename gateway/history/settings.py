@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from drivers.families import FAMILIES
 
 
 class HistorySettings(BaseModel):
@@ -50,3 +52,10 @@ class HistorySettings(BaseModel):
     shed_history: Annotated[
         bool, Field(description="whether the oldest days of Parquet may go when space is low")
     ] = False
+
+    @field_validator("keep")
+    @classmethod
+    def _known_families(cls, keep: dict[str, int]) -> dict[str, int]:
+        if unknown := keep.keys() - FAMILIES.keys():
+            raise ValueError(f"no family {', '.join(sorted(unknown))}; there are: {', '.join(FAMILIES)}")
+        return keep

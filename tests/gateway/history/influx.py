@@ -32,6 +32,7 @@ class Influx:
         self.points: dict[Key, float] = {}
         self.writes: list[tuple[int, list[str]]] = []  # (status, lines)
         self.status: int | None = None
+        self.message = "as the test wants it"
         self.dropping = False  # says 204 and keeps nothing
         self.bad: Callable[[str], bool] = lambda _: False
         self.hanging = threading.Event()  # requests wait while it is clear
@@ -45,7 +46,7 @@ class Influx:
 
     def write(self, lines: list[str]) -> tuple[int, dict[str, str]]:
         if self.status is not None:
-            return self.status, {"code": "unavailable", "message": "as the test wants it"}
+            return self.status, {"code": "unavailable", "message": self.message}
         points: dict[Key, float] = {}
         for line in lines:
             try:

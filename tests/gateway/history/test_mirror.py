@@ -145,6 +145,14 @@ async def test_a_refused_point_is_set_aside_alone(tmp_path: Path, server: Influx
         assert it.mirror.status().refused == 1
 
 
+async def test_points_too_old_for_the_mirror_are_no_fault(tmp_path: Path, server: Influx) -> None:
+    async with following(tmp_path, server.settings()) as it:
+        server.status, server.message = 422, "partial write: points beyond retention policy dropped=4"
+        await it.it.commit(1, day_of(4))
+        await it.catch_up()
+        assert (it.mirror.passed(), it.refused, len(server.writes)) == (1, [], 1)
+
+
 class Choosy:
     """Refuses writes that hold one of these; remembers what it took."""
 

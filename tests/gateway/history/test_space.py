@@ -26,6 +26,7 @@ from gateway.ingest.inbox import Frame
 from tests.gateway.history.readings import FAMILIES as TWO
 from tests.gateway.history.readings import Said, batch_of, fresh, opened
 from tests.gateway.history.test_compaction import MAY_1, day_of
+from tests.scenarios.city import City, city, moment
 
 SIZE = 64  # MiB
 TIGHT = {"memory_mb": 128, "low_mb": 26, "floor_mb": 14, "reserve_mb": 6, "checkpoint_kb": 256}
@@ -186,6 +187,31 @@ class Dial(Space):
         return self.free_mb * MIB
 
 
+async def test_silence_timers_stand_still_while_nothing_is_stored(tmp_path: Path) -> None:
+    async with city(tmp_path, "08:00") as town:
+        await town.device("DU-1", "generic-dust")
+        await town.device("DU-2", "generic-dust")
+        for device in ("DU-1", "DU-2"):
+            await town.says(device, pm10=50)
+        await town.at("08:01")
+        town.gateway.history.space = disk = Dial(tmp_path, HistorySettings())
+        disk.free_mb = 1
+        saying = asyncio.ensure_future(town.says("DU-1", pm10=51))
+        await until(lambda: town.gateway.pipeline.stalled is not None, 5, town.gateway)
+        town.clock.move(moment("+3 08:00"))
+        disk.free_mb = 5_000
+        await saying
+        await town.at("+3 08:01")
+        assert await _silent(town) == set()
+        await town.at("+3 09:00")
+        assert await _silent(town) == {"DU-1", "DU-2"}
+
+
+async def _silent(town: City) -> set[str]:
+    alarms = [*await town.alarms("DU-1"), *await town.alarms("DU-2")]
+    return {alarm["device"] for alarm in alarms if alarm["rule"] == "dust-silent"}
+
+
 @pytest.mark.parametrize("allowed", [False, True])
 async def test_what_is_shed_and_in_what_order(tmp_path: Path, allowed: bool) -> None:
     options = HistorySettings(
@@ -227,3 +253,8 @@ async def test_what_is_shed_and_in_what_order(tmp_path: Path, allowed: bool) -> 
         assert sum(map(len, found)) == (20 if allowed else 60)
         queries.close()
         compactor.close()
+
+
+def test_retention_of_a_family_that_does_not_exist_is_a_fault() -> None:
+    with pytest.raises(ValueError, match="no family dsut; there are: streetlight"):
+        HistorySettings(keep={"dsut": 3})

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from drivers.refusal import Reason
-from gateway.ingest.link_settings import LinkSettings
 from rules.control import LinkDown, LinkUp
 from tests.gateway.ingest.link_town import Broker, Feeder, Town, linked, running, town
 from tests.gateway.ingest.mqtt_city import City
@@ -278,14 +277,17 @@ async def test_a_broker_that_forgets_sessions_is_found_out(tmp_path: Path) -> No
 async def test_two_brokers_at_once(tmp_path: Path) -> None:
     for name in ("east", "west"):
         (tmp_path / name).mkdir()
-    async with Broker(tmp_path / "east") as east, Broker(tmp_path / "west") as west:
-        async with town(linked(east.port, name="east"), linked(west.port, name="west")) as it:
-            await it.until(lambda: all(link.up for link in it.links))
-            await east.stop()
-            await it.until(lambda: not it.link.up)
-            await publish(west.port, TOPICS[0], reading(1))
-            (frame,) = await it.frames(1)
-            assert frame.origin.address == f"link:west@127.0.0.1:{west.port}"
-            it.settle([frame])
-            assert [type(each) for each in it.controls] == [LinkUp, LinkUp, LinkDown]
-            assert it.controls[-1].link == "east"  # type: ignore[union-attr]
+    async with (
+        Broker(tmp_path / "east") as east,
+        Broker(tmp_path / "west") as west,
+        town(linked(east.port, name="east"), linked(west.port, name="west")) as it,
+    ):
+        await it.until(lambda: all(link.up for link in it.links))
+        await east.stop()
+        await it.until(lambda: not it.link.up)
+        await publish(west.port, TOPICS[0], reading(1))
+        (frame,) = await it.frames(1)
+        assert frame.origin.address == f"link:west@127.0.0.1:{west.port}"
+        it.settle([frame])
+        assert [type(each) for each in it.controls] == [LinkUp, LinkUp, LinkDown]
+        assert it.controls[-1].link == "east"  # type: ignore[union-attr]
