@@ -292,7 +292,7 @@ class App:
                 self.config.data,
             )
             self.tasks.start(f"forward-{forward.name}", bureau.run())
-        self.links.start(self.tasks, self.derived.engine.links)
+        self.links.start(self.tasks)
         self._exit.push_async_callback(self.links.stop)
 
     async def _rounds(self) -> None:

@@ -228,7 +228,12 @@ def _fault(path: Path, text: str, detail: ErrorDetails) -> str:
         if detail["type"] == "extra_forbidden"
         else detail["msg"]
     )
-    given = "" if detail["type"] in {"extra_forbidden", "missing"} else f" (given {detail['input']!r:.60})"
+    whole = isinstance(detail["input"], dict)  # a table: it may hold a secret
+    given = (
+        ""
+        if whole or detail["type"] in {"extra_forbidden", "missing"}
+        else f" (given {detail['input']!r:.60})"
+    )
     return f"{where}: {'.'.join(place)}: {said}{given}"
 
 

@@ -198,6 +198,7 @@ class Links:
             )
             for each in settings
         }
+        self._known: set[str] = set()  # up when the log ended
         inbox.gate(self._pause, self._resume)
 
     def __iter__(self) -> Iterator[Link]:
@@ -206,8 +207,9 @@ class Links:
     def controls(self, now: int, known: Mapping[str, int | None]) -> list[Control]:
         """At the gateway's start, nobody is connected yet; and who waits for a link that is no more waits in vain.
 
-        known: as the engine knows the links of the log, with the time since when they are down.
+        known: as the engine knows the links of the log: since when they are down, None = up.
         """
+        self._known = {name for name, down in known.items() if down is None}
         return [
             *(LinkDown(name, now) for name in self._links),
             *(
@@ -217,10 +219,10 @@ class Links:
             ),
         ]
 
-    def start(self, tasks: Tasks, known: Mapping[str, int | None]) -> None:
-        """Each link connects in a task of its own. known: the links of the log."""
+    def start(self, tasks: Tasks) -> None:
+        """Each link connects in a task of its own."""
         for name, link in self._links.items():
-            link.start(tasks, known=name in known)
+            link.start(tasks, known=name in self._known)
 
     async def stop(self) -> None:
         await asyncio.gather(*(link.stop() for link in self))

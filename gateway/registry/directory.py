@@ -172,10 +172,11 @@ class Directory:
     def put(self, entries: Iterable[Entry]) -> None:
         """New or changed devices. A device that left a family keeps a retired entry under its index there."""
         for entry in entries:
-            entry.family, entry.product, entry.area = (
+            entry.family, entry.product, entry.area, entry.link = (
                 intern(entry.family),
                 intern(entry.product),
                 intern(entry.area),
+                intern(entry.link),
             )
             known = self._devices.get(entry.id)
             if known is not None and (known.family, known.index) != (entry.family, entry.index):

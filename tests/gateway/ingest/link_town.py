@@ -204,6 +204,12 @@ class Town:
         self.refused += [(frame.verdict, frame.detail) for frame in frames if frame.verdict]
         City.settle(frames)
 
+    async def settled(self, count: int) -> list[Frame]:
+        """The next frames, settled."""
+        frames = await self.frames(count)
+        self.settle(frames)
+        return frames
+
     async def pipeline(self) -> None:
         """Settles all that comes, a tick of 20 ms at a time."""
         while True:
@@ -225,7 +231,8 @@ async def town(*settings: LinkSettings, bound: int = 10_000, known: bool = False
     it = Town(bound)
     it.join(*settings)
     async with Tasks() as tasks:
-        it.links.start(tasks, {"broker": None} if known else {})
+        assert len(it.links.controls(it.clock.now(), {"broker": None} if known else {})) == len(settings)
+        it.links.start(tasks)
         try:
             yield it
         finally:

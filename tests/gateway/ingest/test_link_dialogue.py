@@ -109,7 +109,7 @@ async def test_acknowledgements_never_leave_by_another_connection() -> None:
         it.settle(new)
         assert await broker.expect(Puback) == Puback(1)
         broker.say(message(3))
-        it.settle(await it.frames(1))
+        await it.settled(1)
         assert await broker.expect(Puback) == Puback(3)
 
 
@@ -117,7 +117,7 @@ async def test_qos_2_is_taken_once_while_both_sides_remember() -> None:
     async with Scripted() as broker, town(quiet(broker, qos=2)) as it:
         await joined(broker, it)
         broker.say(message(5, b"one", qos=2), message(6, b"two", qos=2))
-        it.settle(await it.frames(2))
+        await it.settled(2)
         assert [await broker.expect(Pubrec) for _ in "12"] == [Pubrec(5), Pubrec(6)]
         await broker.hang_up()
         await broker.accept(PRESENT, message(5, b"one", qos=2, dup=True), Pubrel(6), Pubrel(9))
@@ -135,13 +135,13 @@ async def test_without_its_session_the_link_forgets_its_own_side_too() -> None:
         await joined(broker, it)
         assert it.link.counters.sessions_lost == 1  # history had heard of this link
         broker.say(message(5, qos=2))
-        it.settle(await it.frames(1))
+        await it.settled(1)
         await broker.expect(Pubrec)
         await broker.hang_up()
         await broker.accept(Connack())
         await granted(broker)
         broker.say(message(5, qos=2, dup=True))
-        assert len(await it.frames(1)) == 1
+        assert len(await it.settled(1)) == 1
         assert it.link.counters.sessions_lost == 2
 
 
@@ -162,7 +162,7 @@ async def test_3_1_1_where_the_broker_has_no_more(answer: bytes) -> None:
         await it.until(lambda: it.link.up)
         assert "version" in it.link.broker.notes
         broker.say(Publish("elsewhere", b"", 1, 4))
-        it.settle(await it.frames(1))
+        await it.settled(1)
         assert await broker.expect(Puback) == Puback(4)  # it has no reason codes
         assert it.refused[0][0] is Reason.UNKNOWN_TOPIC
 
