@@ -250,7 +250,8 @@ class App:
         self._exit.push_async_callback(self.pipeline.stop, ticking)
         now = self.clock.now()
         if self.history.last_tick():
-            known: list[Control] = [GatewayUp(self.history.last_received(), now)]
+            down = max(self.history.last_received(), await self.store.read(horizon.reached))
+            known: list[Control] = [GatewayUp(down, now)]
         else:
             known = [*await self.rulebook.controls(), *await self.devices.controls()]
         await self.pipeline.announce([*known, *self.links.controls(now, self.derived.engine.links)])

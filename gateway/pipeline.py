@@ -35,7 +35,7 @@ from gateway.metrics import Metrics
 from gateway.registry.directory import Directory
 from gateway.store import horizon
 from gateway.store.store import Store
-from rules.control import Control, GatewayUp, Rules
+from rules.control import Control, GatewayUp, LinkDown, Rules
 from rules.transition import Transition
 
 log = logging.getLogger(__name__)
@@ -224,14 +224,14 @@ class Pipeline:
                 self.parts.desk.bind(control.rules)
 
     def _sweep(self) -> list[Transition]:
-        """Time goes on no further than the oldest frame that waits: a replay, which has no sweeps, must say the same."""
+        """Time goes on no further than what waits to be logged: a replay, which has no sweeps, must say the same."""
         p = self.parts
         if p.clock.monotonic() - self._swept < self.settings.sweep_ms / 1000:
             return []
         self._swept = p.clock.monotonic()
         self.sweeps += 1
-        waiting = p.inbox.frames
-        return p.derived.sweep(min(p.clock.now(), waiting[0].received) if waiting else p.clock.now())
+        down = [c.time for each in self._announced for c in each.controls if isinstance(c, LinkDown)]
+        return p.derived.sweep(min([p.clock.now(), *down, *(frame.received for frame in p.inbox.frames[:1])]))
 
     def _quarantine(self, frames: Sequence[Frame], refusals: Sequence[Refusal], now: int) -> None:
         for refusal in refusals:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from tests.scenarios.city import city, moment
@@ -122,3 +123,17 @@ async def test_a_restart_forgets_nothing_and_raises_nothing_twice(tmp_path: Path
         await town.says("MH-0001", tilt=1)
         (alarm,) = await town.alarms("MH-0001")
         assert alarm["cleared"] == moment("04:00")
+
+
+async def test_a_silence_that_only_a_sweep_saw_still_clears_after_a_kill(tmp_path: Path) -> None:
+    async with city(tmp_path, "02:00") as town:
+        await town.device("DU-0001", "generic-dust")
+        await town.says("DU-0001", pm10=20)
+        await town.at("02:30")
+        assert [one["name"] for one in await town.alarms("DU-0001") if one["standing"]] == [
+            "communicationFailure"
+        ]
+    shutil.rmtree(tmp_path / "snapshots")  # as a kill leaves it: nothing was saved since
+    async with city(tmp_path, "02:40") as town:
+        await town.says("DU-0001", pm10=20)
+        assert [one["name"] for one in await town.alarms("DU-0001") if one["standing"]] == []
