@@ -92,8 +92,8 @@ class Show:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, self._stop.set)
-        url = f"http://127.0.0.1:{self._gateway.http.port}"
-        inside = httpx.ASGITransport(app=self._gateway.door)
+        url = f"http://127.0.0.1:{self._gateway.doors.http.port}"
+        inside = httpx.ASGITransport(app=self._gateway.doors.local)
         async with (
             httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=60) as remote,
             httpx.AsyncClient(transport=inside, base_url="http://local/api/v1", timeout=60) as admin,
@@ -103,7 +103,7 @@ class Show:
             await self._register(admin, start)
             began = self._clock.monotonic()
             fleet = await self._fleet()
-            with Screen(self._gateway.config.zone, url) as screen:
+            with Screen(self._gateway.core.config.zone, url) as screen:
                 await self._watch(remote, screen, fleet, began)
             await self._end(fleet)
             end = self._clock.now()
@@ -120,7 +120,7 @@ class Show:
         (self._folder / "secrets.json").write_text(json.dumps(secrets), encoding="utf-8")
 
     async def _fleet(self) -> asyncio.subprocess.Process:
-        port, folder = self._gateway.endpoint.port, self._folder
+        port, folder = self._gateway.doors.endpoint.port, self._folder
         words = ["--devices", str(self._wish.devices), "--seed", str(self._wish.seed), "--faults", "demo"]
         words += [
             "--to",
@@ -141,7 +141,7 @@ class Show:
             counts = await ask(remote, "GET", "/counts")
             newest = await ask(remote, "GET", "/cases", params={"limit": 8})
             await crew.round()
-            metrics = self._gateway.metrics
+            metrics = self._gateway.core.metrics
             stored = sum(
                 sample.value
                 for sample in next(iter(metrics.readings.collect())).samples
@@ -152,7 +152,7 @@ class Show:
                 counts,
                 newest["items"],
                 int(stored),
-                self._gateway.quarantine.counts.total(),
+                self._gateway.core.quarantine.counts.total(),
             )
             with suppress(TimeoutError):
                 async with asyncio.timeout(ROUND):
@@ -166,7 +166,7 @@ class Show:
             fleet.send_signal(signal.SIGTERM)
         async with asyncio.timeout(GRACE):
             await fleet.wait()
-        while self._gateway.inbox.frames:
+        while self._gateway.core.inbox.frames:
             await self._clock.sleep(0.05)
         await self._clock.sleep(0.2)
 

@@ -31,7 +31,7 @@ async def client(config: Config) -> AsyncIterator[httpx.AsyncClient]:
             yield remote
             return
     async with App(config, listening=False) as gateway:
-        transport = httpx.ASGITransport(app=gateway.door)
+        transport = httpx.ASGITransport(app=gateway.doors.local)
         async with httpx.AsyncClient(
             transport=transport, base_url="http://local/api/v1", timeout=PATIENCE
         ) as inside:

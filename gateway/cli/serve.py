@@ -39,13 +39,13 @@ async def serve(config: Config) -> int:
     allow_connections(config.mqtt.endpoint.connections)
     async with App(config) as gateway:
         gc.freeze()
-        if gateway.admin_token:
-            sys.stdout.write(f"admin token, shown this once: {gateway.admin_token}\n")
+        if gateway.core.admin_token:
+            sys.stdout.write(f"admin token, shown this once: {gateway.core.admin_token}\n")
         if config.mqtt.endpoint.enabled:
-            sys.stdout.write(f"MQTT   {config.mqtt.endpoint.host}:{gateway.endpoint.port}\n")
-        sys.stdout.write(f"HTTP   http://{config.http.host}:{gateway.http.port}/api/v1\n")
+            sys.stdout.write(f"MQTT   {config.mqtt.endpoint.host}:{gateway.doors.endpoint.port}\n")
+        sys.stdout.write(f"HTTP   http://{config.http.host}:{gateway.doors.http.port}/api/v1\n")
         sys.stdout.flush()
-        log.info("ready: %d devices, %d ticks replayed", len(gateway.directory), gateway.replayed)
+        log.info("ready: %d devices, %d ticks replayed", len(gateway.core.directory), gateway.core.replayed)
         stopped, failed = asyncio.ensure_future(stop.wait()), asyncio.ensure_future(gateway.failed())
         await asyncio.wait([stopped, failed], return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()

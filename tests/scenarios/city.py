@@ -62,8 +62,8 @@ class City:
 
     async def run_to(self, to: int) -> None:
         self.clock.move(to)
-        swept = self.gateway.pipeline.sweeps
-        while self.gateway.pipeline.sweeps < swept + 2:
+        swept = self.gateway.core.pipeline.sweeps
+        while self.gateway.core.pipeline.sweeps < swept + 2:
             await self.clock.sleep(0.01)
 
     async def says(self, device: str, _event: str = "", **values: float | str) -> dict[str, Any]:
@@ -109,6 +109,6 @@ async def city(folder: Path, start: str) -> AsyncIterator[City]:
         {"data": folder, "pipeline": {"tick_ms": 1, "sweep_ms": 10}, "notify": {"log": []}}
     )
     async with App(config, clock, listening=False) as gateway:
-        transport = httpx.ASGITransport(app=gateway.door)
+        transport = httpx.ASGITransport(app=gateway.doors.local)
         async with httpx.AsyncClient(transport=transport, base_url="http://local/api/v1") as remote:
             yield City(gateway, clock, remote)

@@ -49,15 +49,15 @@ async def test_two_hours_without_a_link_leave_no_gap_and_raise_nothing(tmp_path:
         }
     )
     async with App(config, clock, listening=False) as gateway:
-        transport = httpx.ASGITransport(app=gateway.door)
+        transport = httpx.ASGITransport(app=gateway.doors.local)
         async with httpx.AsyncClient(transport=transport, base_url="http://local/api/v1") as remote:
             city = City(gateway, clock, remote)
             await city.device(SITE, "hj212-dust", name="site", area="xuhui")
-            await gateway.stations.start(gateway.tasks)
+            await gateway.doors.stations.start(gateway.tasks)
             try:
                 await lived(city)
             finally:
-                await gateway.stations.stop()
+                await gateway.doors.stations.stop()
 
 
 async def lived(city: City) -> None:
@@ -70,7 +70,7 @@ async def lived(city: City) -> None:
         if minute == BEFORE:
             station.cut()
         if minute in {0, BEFORE + OUTAGE}:
-            await dial([station], "127.0.0.1", city.gateway.stations.port)
+            await dial([station], "127.0.0.1", city.gateway.doors.stations.port)
         station.measure(city.clock.now())
         while station.connected and station.kept:
             await city.clock.sleep(0.002)
@@ -84,7 +84,7 @@ async def lived(city: City) -> None:
     assert raised <= {"communicationFailure", "stationFault"}, (
         "silence raised these; the filth in it is history"
     )
-    assert city.gateway.stations.hub.counters.pulls == 1
+    assert city.gateway.doors.stations.hub.counters.pulls == 1
     assert city.clock.now() - start < 3 * HOUR
 
 

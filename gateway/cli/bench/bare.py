@@ -45,5 +45,5 @@ async def bare(town: Town) -> AsyncIterator[Bare]:
     with tempfile.TemporaryDirectory(prefix="citygate-bench-") as folder:
         config = Config(data=Path(folder) / "data")
         async with App(config, clock, listening=False) as app:
-            done = await app.devices.import_csv(io.BytesIO(town.registry()), "bench")
+            done = await app.core.devices.import_csv(io.BytesIO(town.registry()), "bench")
             yield Bare(app, clock, {one.id: one.secret for one in done.created})

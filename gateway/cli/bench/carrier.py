@@ -95,15 +95,17 @@ class Carriers:
     """`n` connections of sources that may speak for every device, into `inbox`."""
 
     def __init__(self, gateway: App, inbox: Inbox, n: int) -> None:
-        sessions = Sessions(gateway.config.mqtt.endpoint, gateway.clock, SessionRows(gateway.store))
-        presence = Presence(inbox, gateway.directory, gateway.decoding.lane, gateway.clock)
-        settings, lane = gateway.config.mqtt.endpoint, gateway.decoding.lane
-        self._hub = Hub(settings, gateway.directory, inbox, gateway.clock, presence, lane, sessions)
+        sessions = Sessions(
+            gateway.core.config.mqtt.endpoint, gateway.core.clock, SessionRows(gateway.core.store)
+        )
+        presence = Presence(inbox, gateway.core.directory, gateway.core.decoding.lane, gateway.core.clock)
+        settings, lane = gateway.core.config.mqtt.endpoint, gateway.core.decoding.lane
+        self._hub = Hub(settings, gateway.core.directory, inbox, gateway.core.clock, presence, lane, sessions)
         self.inbox = inbox
         self.tally = Tally()
         names = [f"carrier-{number}" for number in range(n)]
         digests = [secret.digest(f"{SECRET}{name}") for name in names]
-        gateway.directory.put_voices(
+        gateway.core.directory.put_voices(
             Voice(name, ("city/#",), None, "", digest) for name, digest in zip(names, digests, strict=True)
         )
         self.lines = [self.connect(name, f"{SECRET}{name}") for name in names]

@@ -31,19 +31,22 @@ async def stages(size: Size) -> list[Figure]:
 
 async def _tick(gateway: Bare, carriers: Carriers, town: Town, tick: int, watch: Stopwatch) -> None:
     """What Pipeline.tick does, stage by stage."""
-    app, derived = gateway.app, gateway.app.derived
+    app, derived = gateway.app, gateway.app.core.derived
     reads = town.reads(tick)
     gateway.clock.reach(town.time(tick))
     with watch.lap("receive"):
         carriers.feed(reads)
     frames = carriers.inbox.take(len(town))
     with watch.lap("decode"):
-        decoded = app.decoding.decode(frames)
+        decoded = app.core.decoding.decode(frames)
     with watch.lap("stamp"):
         stamped = [derived.order.stamp(readings.batch) for readings in decoded.readings]
     with watch.lap("history"):
-        kept = await app.history.commit(
-            app.history.last_tick() + 1, [each.batch for each in stamped], [], [s.suspects for s in stamped]
+        kept = await app.core.history.commit(
+            app.core.history.last_tick() + 1,
+            [each.batch for each in stamped],
+            [],
+            [s.suspects for s in stamped],
         )
     batches = [each.batch for each in kept]
     with watch.lap("latest"):
@@ -54,7 +57,7 @@ async def _tick(gateway: Bare, carriers: Carriers, town: Town, tick: int, watch:
     with watch.lap("settle"):
         _settle(frames, decoded.refusals)
     with watch.lap("checkpoint"):
-        await app.history.checkpoint()
+        await app.core.history.checkpoint()
 
 
 def judge(engine: Engine, order: Order, batches: list[Batch]) -> None:

@@ -20,7 +20,7 @@ async def whole(size: Size) -> list[Figure]:
     n, count = len(town), AHEAD + WARM + size.ticks
     cpu, wall = [time.thread_time_ns()], [time.perf_counter_ns()]
     async with bare(town) as gateway:
-        carriers = Carriers(gateway.app, gateway.app.inbox, town.carriers)
+        carriers = Carriers(gateway.app, gateway.app.core.inbox, town.carriers)
         ticks = [town.reads(tick) for tick in range(count)]
         with collected_as_in_service():
             for tick, reads in enumerate(ticks):

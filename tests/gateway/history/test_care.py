@@ -36,7 +36,7 @@ async def gateway(folder: Path, **more: Any) -> AsyncIterator[tuple[App, httpx.A
         "mqtt": {"endpoint": {"host": "127.0.0.1", "port": 0}},
     }
     async with App(Config.model_validate(given | more)) as running:
-        transport = httpx.ASGITransport(app=running.door)
+        transport = httpx.ASGITransport(app=running.doors.local)
         async with httpx.AsyncClient(transport=transport, base_url="http://local/api/v1") as remote:
             yield running, remote
 
@@ -70,7 +70,7 @@ async def test_the_mirror_follows_the_gateway_and_is_repaired(tmp_path: Path, se
     async with gateway(tmp_path, mirror=mirror) as (running, remote):
         await _register(remote)
         server.dropping = True
-        start = running.clock.now()
+        start = running.core.clock.now()
         await _say(remote, start, 81.5)
         await until(lambda: any("81.5" in line for _, lines in server.writes for line in lines))
         server.dropping = False
@@ -94,7 +94,7 @@ async def test_the_mirror_follows_the_gateway_and_is_repaired(tmp_path: Path, se
         assert _told(await remote.post("/history/mirror/repair", params=end)) == found
         await until(lambda: "66.0" in str(server.points))
         assert _told(await remote.get("/history/mirror/verify", params=end)) == []
-        await until(lambda: not running.quarantine.pending)
+        await until(lambda: not running.core.quarantine.pending)
         samples = (await remote.get("/quarantine", params={"reason": "mirror_refused"})).json()["items"]
         assert (samples[0]["device"], samples[0]["origin"]) == ("DU-1", "mirror")
         assert "pm10=66.0" in samples[0]["payload"]
@@ -103,7 +103,7 @@ async def test_the_mirror_follows_the_gateway_and_is_repaired(tmp_path: Path, se
 async def _three_days(folder: Path) -> None:
     async with gateway(folder) as (running, remote):
         await _register(remote)
-        start = running.clock.now() // DAY * DAY - 3 * DAY
+        start = running.core.clock.now() // DAY * DAY - 3 * DAY
         for hour in range(3 * 24):
             await _say(remote, start + hour * HOUR, hour, hist=True)
         assert (await remote.get("/history/mirror")).status_code == 404

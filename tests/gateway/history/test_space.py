@@ -71,26 +71,26 @@ class Sender:
         self.refused += len(refused)
 
     async def run(self) -> None:
-        lane = self.gateway.decoding.lane("generic-dust", "dust", "telemetry")
-        index = self.gateway.directory.device("DU-1").index  # type: ignore[union-attr]
-        inbox = self.gateway.inbox
+        lane = self.gateway.core.decoding.lane("generic-dust", "dust", "telemetry")
+        index = self.gateway.core.directory.device("DU-1").index  # type: ignore[union-attr]
+        inbox = self.gateway.core.inbox
         while True:
-            now = self.gateway.clock.now()
+            now = self.gateway.core.clock.now()
             if not inbox.paused:
                 for _ in range(40):
                     self.sent.append(max(now // 1000, self.sent[-1] + 1 if self.sent else 0))
                     payload = b'{"ts":%d,"v":{"pm10":%d}}' % (self.sent[-1], len(self.sent) % 100)
                     inbox.frames.append(Frame(lane, index, payload, now, self, len(self.sent)))
                 inbox.arrived()
-            await self.gateway.clock.sleep(0.02)
+            await self.gateway.core.clock.sleep(0.02)
 
 
 async def until(true: Callable[[], bool], seconds: float, gateway: App) -> float:
-    start = gateway.clock.monotonic()
+    start = gateway.core.clock.monotonic()
     while not true():
-        assert gateway.clock.monotonic() - start < seconds, "it took too long"
-        await gateway.clock.sleep(0.02)
-    return gateway.clock.monotonic() - start
+        assert gateway.core.clock.monotonic() - start < seconds, "it took too long"
+        await gateway.core.clock.sleep(0.02)
+    return gateway.core.clock.monotonic() - start
 
 
 async def test_a_full_disk_stops_telemetry_and_nothing_else(disk: Path) -> None:
@@ -104,7 +104,7 @@ async def test_a_full_disk_stops_telemetry_and_nothing_else(disk: Path) -> None:
         }
     )
     async with App(config) as gateway:
-        transport = httpx.ASGITransport(app=gateway.door)
+        transport = httpx.ASGITransport(app=gateway.doors.local)
         async with httpx.AsyncClient(transport=transport, base_url="http://local/api/v1") as remote:
             await _open_alarm(remote, gateway)
             await until((disk / "history/reserve").exists, 5, gateway)
@@ -112,7 +112,7 @@ async def test_a_full_disk_stops_telemetry_and_nothing_else(disk: Path) -> None:
             sending = asyncio.ensure_future(sender.run())
             await until(lambda: len(sender.acked) > 200, 20, gateway)
             fill(disk)
-            await until(lambda: gateway.pipeline.stalled is not None, 5, gateway)
+            await until(lambda: gateway.core.pipeline.stalled is not None, 5, gateway)
             await until(lambda: not (disk / "history/reserve").exists(), 8, gateway)
             stopped = len(sender.acked)
             await _work(remote)
@@ -142,12 +142,16 @@ async def _open_alarm(remote: httpx.AsyncClient, gateway: App) -> None:
     for device, product in (("MH-1", "generic-manhole"), ("DU-1", "generic-dust")):
         answer = await remote.post("/devices", json={"id": device, "product": product})
         assert answer.status_code == 201, answer.text
-    said = {"device": "MH-1", "ts": gateway.clock.now() // 1000, "v": {"tilt": 40, "cover": 1, "moved": 1}}
+    said = {
+        "device": "MH-1",
+        "ts": gateway.core.clock.now() // 1000,
+        "v": {"tilt": 40, "cover": 1, "moved": 1},
+    }
     assert (await remote.post("/telemetry", json=said)).is_success
     for _ in range(200):
         if (await remote.get("/cases")).json()["items"]:
             return
-        await gateway.clock.sleep(0.02)
+        await gateway.core.clock.sleep(0.02)
     raise AssertionError("no case was filed")
 
 
@@ -194,10 +198,10 @@ async def test_silence_timers_stand_still_while_nothing_is_stored(tmp_path: Path
         for device in ("DU-1", "DU-2"):
             await town.says(device, pm10=50)
         await town.at("08:01")
-        town.gateway.history.space = disk = Dial(tmp_path, HistorySettings())
+        town.gateway.core.history.space = disk = Dial(tmp_path, HistorySettings())
         disk.free_mb = 1
         saying = asyncio.ensure_future(town.says("DU-1", pm10=51))
-        await until(lambda: town.gateway.pipeline.stalled is not None, 5, town.gateway)
+        await until(lambda: town.gateway.core.pipeline.stalled is not None, 5, town.gateway)
         town.clock.move(moment("+3 08:00"))
         disk.free_mb = 5_000
         await saying

@@ -37,15 +37,15 @@ def configuration(folder: Path, port: int, cap: float = 1.0) -> Config:
 async def settle_in(gateway: App) -> None:
     for number in range(DEVICES):
         form = {"id": f"DU-{number}", "product": "generic-dust", "link": "broker"}
-        await gateway.devices.create(form, "test")
-    await gateway.rulebook.override("dust-silent", "timeout", "", SILENT / 60, "test", "a quick test")
-    await Town().until(lambda: next(iter(gateway.links)).up)
+        await gateway.core.devices.create(form, "test")
+    await gateway.core.rulebook.override("dust-silent", "timeout", "", SILENT / 60, "test", "a quick test")
+    await Town().until(lambda: next(iter(gateway.doors.links)).up)
 
 
 async def stored(gateway: App) -> list[tuple[int, int]]:
     """(device, time) of every row."""
     keys: list[tuple[int, int]] = []
-    async for chunk in gateway.queries.readings(FAMILIES["dust"], 0, 2**60):
+    async for chunk in gateway.core.queries.readings(FAMILIES["dust"], 0, 2**60):
         keys += zip(chunk.device.tolist(), chunk.time.tolist(), strict=True)
     return keys
 
@@ -63,7 +63,7 @@ async def outages(folder: Path, times: int, pause: float, away: float, cap: floa
         )
         async with App(configuration(folder, broker.port, cap), clock) as gateway:
             await settle_in(gateway)
-            link = next(iter(gateway.links))
+            link = next(iter(gateway.doors.links))
             async with running(feeder.run()):
                 await Town().until(lambda: link.counters.acked > DEVICES)
                 began = clock.now()
@@ -85,7 +85,7 @@ async def outages(folder: Path, times: int, pause: float, away: float, cap: floa
                 assert len(keys) == len(set(keys)), "each once"
                 assert set(keys) == expected
             feeder.stop()
-            alarms = await gateway.store.read(query.alarms)
+            alarms = await gateway.core.store.read(query.alarms)
             silent = [each["raised"] for each in alarms.items if each["rule"] == "dust-silent"]
             assert not [moment for moment in silent if began < moment < ended], "no false silence"
             assert link.counters.reconnects == times
@@ -108,15 +108,15 @@ async def test_the_gateway_restarts_while_the_broker_is_away(tmp_path: Path) -> 
         await settle_in(gateway)
     again = CityClock(clock.now() + HOUR, SPEED)
     async with App(configuration(tmp_path, broker.port), again) as gateway:
-        assert gateway.derived.engine.links["broker"] is not None
+        assert gateway.core.derived.engine.links["broker"] is not None
         await again.sleep(1.2 * SILENT / SPEED)
-        assert gateway.derived.engine.standing("dust", 0) == []
+        assert gateway.core.derived.engine.standing("dust", 0) == []
     last = CityClock(again.now() + HOUR, SPEED)
     async with broker, App(configuration(tmp_path, broker.port), last) as gateway:
-        link = next(iter(gateway.links))
+        link = next(iter(gateway.doors.links))
         await Town().until(lambda: link.up)
         assert link.counters.sessions_lost == 0
         async with asyncio.timeout(10):
-            while not (standing := gateway.derived.engine.standing("dust", 0)):
+            while not (standing := gateway.core.derived.engine.standing("dust", 0)):
                 await last.sleep(0.05)
         assert standing[0].rule == "dust-silent"  # heard of no more, though all is up

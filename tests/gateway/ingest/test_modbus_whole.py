@@ -23,7 +23,7 @@ async def until(app: App, ask: Callable[[], Awaitable[Any]], good: Callable[[Any
         found = await ask()
         if good(found):
             return found
-        await app.clock.sleep(0.01)
+        await app.core.clock.sleep(0.01)
     raise AssertionError(found)
 
 
@@ -49,7 +49,7 @@ async def test_a_cabinet_is_registered_polled_and_switched(tmp_path: Path) -> No
         }
     )
     async with App(config) as app:
-        transport = httpx.ASGITransport(app=app.door)
+        transport = httpx.ASGITransport(app=app.doors.local)
         async with httpx.AsyncClient(transport=transport, base_url="http://local/api/v1") as remote:
             made = await remote.post("/devices", json={"id": "CB-1", "product": "modbus-cabinet"})
             assert made.status_code == 201, made.text

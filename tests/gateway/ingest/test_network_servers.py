@@ -112,13 +112,13 @@ async def publish(port: int, topic: str, payload: bytes, *more: str) -> None:
 
 async def seen(gateway: App) -> dict[str, float]:
     """The newest values of the lamp, once there are any."""
-    entry = gateway.directory.device(EUI)
+    entry = gateway.core.directory.device(EUI)
     assert entry is not None
     for _ in range(200):
-        found = gateway.derived.latest.get(entry.family, entry.index)
+        found = gateway.core.derived.latest.get(entry.family, entry.index)
         if found:
             return {name: known.value for name, known in found.items()}
-        await gateway.clock.sleep(0.02)
+        await gateway.core.clock.sleep(0.02)
     raise AssertionError("nothing came")
 
 
@@ -136,10 +136,10 @@ async def test_an_uplink_is_in_history(tmp_path: Path, over: str) -> None:
     }
     clock = CityClock()
     async with App(Config.model_validate(config), clock) as gateway:
-        await gateway.devices.create({"id": EUI, "product": "nas-ul20xx"}, "test")
-        _, secret = await gateway.sources.create(Source("server", ["application/#"], None, ""), "test")
-        await Town().until(lambda: next(iter(gateway.links)).up)
-        port = broker.port if over == "link" else gateway.endpoint.port
+        await gateway.core.devices.create({"id": EUI, "product": "nas-ul20xx"}, "test")
+        _, secret = await gateway.core.sources.create(Source("server", ["application/#"], None, ""), "test")
+        await Town().until(lambda: next(iter(gateway.doors.links)).up)
+        port = broker.port if over == "link" else gateway.doors.endpoint.port
         uplink = Uplink("chirpstack", EUI, "lamp", 23, 3, STATUS, clock.now())
         await publish(port, UP, write(uplink), "-u", "server", "-P", secret)
         newest = await seen(gateway)

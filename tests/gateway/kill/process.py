@@ -12,6 +12,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import httpx
 import uvloop
 
 from gateway.app import App
+from gateway.app.core import Core
 from gateway.clock import CityClock
 from gateway.config import Config
 from gateway.pipeline import Parts
@@ -90,15 +93,15 @@ class Gun:
         return called
 
 
-class Target(App):
-    """A gateway whose parts are watched by a gun."""
+class Target(Core):
+    """A core whose parts are watched by a gun."""
 
-    def __init__(self, config: Config, clock: CityClock, gun: Gun) -> None:
-        super().__init__(config, clock)
+    def __init__(self, gun: Gun, config: Config, clock: CityClock, closing: AsyncExitStack) -> None:
+        super().__init__(config, clock, closing)
         self._gun = gun
 
-    def _parts(self) -> Parts:
-        gun, parts = self._gun, super()._parts()
+    def parts(self) -> Parts:
+        gun, parts = self._gun, super().parts()
         take, record = parts.inbox.take, parts.store.write
         history, derived = parts.history, parts.derived
 
@@ -146,15 +149,15 @@ async def run(folder: Path, gun: Gun) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     clock = CityClock(speed=SPEED)
-    async with Target(configuration(folder), clock, gun) as gateway:
+    async with App(configuration(folder), clock, core=partial(Target, gun)) as gateway:
         if not (folder / "secrets.json").exists():
-            transport = httpx.ASGITransport(app=gateway.door)
+            transport = httpx.ASGITransport(app=gateway.doors.local)
             async with httpx.AsyncClient(transport=transport, base_url="http://local/api/v1") as admin:
                 answer = await admin.post("/devices/import", content=io.BytesIO(roll().encode()).read())
             secrets = {one["id"]: one["secret"] for one in answer.json()["created"]}
             (folder / "secrets.json").write_text(json.dumps(secrets), encoding="utf-8")
         sys.stdout.write(
-            json.dumps({"port": gateway.endpoint.port, "clock": str(clock), "pid": os.getpid()}) + "\n"
+            json.dumps({"port": gateway.doors.endpoint.port, "clock": str(clock), "pid": os.getpid()}) + "\n"
         )
         sys.stdout.flush()
         await stop.wait()
