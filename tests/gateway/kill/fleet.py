@@ -1,6 +1,7 @@
 """Devices of the kill test: each publishes its next reading at QoS 1 once the last one is acknowledged, over and over.
 
-What is not acknowledged when the gateway dies is published again, byte for byte, at the next connection.
+What is not acknowledged when the gateway dies is published again, byte for byte, at the next connection. A device may
+publish to the gateway or to a broker; one that remembers has readings of yesterday to tell besides.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from drivers.mqtt.packets import V5, V311, Connack, Connect, Puback, Publish
 from drivers.mqtt.reader import Reader
 from drivers.mqtt.topics import telemetry_topic
 from drivers.mqtt.writer import encode
+from drivers.telemetry import DAY
 from simulators.pace import Pace
 
 PAUSE = 0.4  # real seconds between two readings of a device
@@ -27,6 +29,10 @@ class Device:
     random: Random
     time: int = 0  # ms; strictly increasing
     high: bool = False
+    remembers: bool = False
+    behind: bool = False  # a broker
+    yesterday: int = 0  # readings of it that were told
+    said: int = 0  # the time of what is pending, ms
     pending: bytes | None = None
     acked: list[int] = field(default_factory=list)
 
@@ -36,7 +42,9 @@ class Device:
 
     def next(self, now: int) -> bytes:
         """The next reading, taken at city time `now` (µs)."""
-        self.time = max(self.time + 1, now // 1000)
+        if self.remembers and self.random.random() < 0.2:
+            return self._remembered(now)
+        self.said = self.time = max(self.time + 1, now // 1000)
         if self.random.random() < 0.15:
             self.high = not self.high
         if self.family == "dust":
@@ -44,6 +52,12 @@ class Device:
         else:
             values = {"tilt": 40 if self.high else 2, "battery": self.random.randint(5, 100)}
         return json.dumps({"ts": self.time, "v": values}).encode()
+
+    def _remembered(self, now: int) -> bytes:
+        self.yesterday += 1
+        self.said = (now // DAY - 1) * (DAY // 1000) + self.yesterday
+        point = "pm10" if self.family == "dust" else "tilt"
+        return json.dumps({"ts": self.said, "v": {point: 30}, "hist": True}).encode()
 
     async def live(self, port: int, pace: Pace, stop: asyncio.Event) -> None:
         """Publish until the connection is lost or `stop` is set."""
@@ -73,7 +87,7 @@ class Device:
                 ack = await self._packet(reading, reader)
                 assert isinstance(ack, Puback), ack
                 assert (ack.packet_id, ack.code) == (number, 0), ack
-                self.acked.append(self.time)
+                self.acked.append(self.said)
                 self.pending = None
                 await pace.sleep(PAUSE * (0.5 + self.random.random()))
         except LOST:
