@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
-from drivers.telemetry import Family
+from drivers.telemetry import HOUR, Family
 from rules.devices import longer
 from rules.tree import PointValue, Window
 
@@ -30,32 +30,48 @@ class Column(NamedTuple):
 
 
 class Table:
-    """Named columns by device; cell c of device d of a column with k cells a device is its element d * k + c."""
+    """Named columns by device. One with k cells has a row a cell, so that devices in step touch neighbours in memory:
+
+    cell c of device d is element c * capacity + d of `flat`.
+    """
 
     def __init__(self, capacity: int, columns: Mapping[str, Column]) -> None:
+        self.capacity = capacity
         self._columns = columns
-        self.at: dict[str, npt.NDArray[Any]] = {
-            name: np.full(capacity * column.cells, column.empty, column.dtype)
+        self._at: dict[str, npt.NDArray[Any]] = {
+            name: np.full((column.cells, capacity), column.empty, column.dtype)
             for name, column in columns.items()
         }
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
-        return self.at[name]
+        """[device] of a column with one cell."""
+        column: npt.NDArray[Any] = self._at[name][0]
+        return column
+
+    def cells(self, name: str) -> npt.NDArray[Any]:
+        """[cell, device]"""
+        return self._at[name]
+
+    def flat(self, name: str) -> npt.NDArray[Any]:
+        return self._at[name].reshape(-1)
 
     def reserve(self, capacity: int) -> None:
-        for name, column in self._columns.items():
-            self.at[name] = longer(self.at[name], capacity * column.cells, column.empty)
+        if capacity > self.capacity:
+            self.capacity = capacity
+            for name, column in self._columns.items():
+                more = longer(self._at[name].T, capacity, column.empty)
+                self._at[name] = np.ascontiguousarray(more.T)
 
     def forget(self, devices: Int64) -> None:
         for name, column in self._columns.items():
-            self.at[name].reshape(-1, column.cells)[devices] = column.empty
+            self._at[name][:, devices] = column.empty
 
     def snapshot(self, size: int) -> dict[str, Any]:
-        return {name: self.at[name][: size * column.cells].copy() for name, column in self._columns.items()}
+        return {name: at[:, :size].copy() for name, at in self._at.items()}
 
     def restore(self, state: Mapping[str, Any], size: int) -> None:
-        for name, column in self._columns.items():
-            self.at[name][: size * column.cells] = state[name]
+        for name, at in self._at.items():
+            at[:, :size] = state[name]
 
 
 class Kept(Protocol):
@@ -63,7 +79,7 @@ class Kept(Protocol):
 
     table: Table
 
-    def enter(self, devices: Int64, value: Float64, first: Bool) -> None:
+    def enter(self, devices: Int64, time: Int64, value: Float64, first: Bool) -> None:
         """A value for each device's open bucket; first: it was empty."""
 
     def close(self, devices: Int64, cell: Int64, filled: Bool) -> None:
@@ -78,16 +94,17 @@ class Totals:
         whole = Column(np.int64, 0)
         self.table = Table(capacity, {"open": whole, "all": whole, "slots": Column(np.int64, 0, buckets)})
 
-    def enter(self, devices: Int64, value: Float64, first: Bool) -> None:
-        del first
+    def enter(self, devices: Int64, time: Int64, value: Float64, first: Bool) -> None:
+        del time, first
         whole = np.clip(np.rint(value * self.scale), -LARGEST, LARGEST).astype(np.int64)
         self.table["open"][devices] += whole
 
     def close(self, devices: Int64, cell: Int64, filled: Bool) -> None:
         del filled
         new = self.table["open"].take(devices)
-        self.table["all"][devices] += new - self.table["slots"].take(cell)
-        self.table["slots"][cell] = new
+        slots = self.table.flat("slots")
+        self.table["all"][devices] += new - slots.take(cell)
+        slots[cell] = new
         self.table["open"][devices] = 0
 
     def total(self, devices: Int64) -> Int64:
@@ -102,25 +119,24 @@ class Extremes:
         self._better = np.maximum if highest else np.minimum
         worst = Column(np.float64, -np.inf if highest else np.inf)
         self._worst = worst.empty
-        self._buckets = buckets
         self.table = Table(capacity, {"open": worst, "all": worst, "slots": worst._replace(cells=buckets)})
 
-    def enter(self, devices: Int64, value: Float64, first: Bool) -> None:
-        del first
+    def enter(self, devices: Int64, time: Int64, value: Float64, first: Bool) -> None:
+        del time, first
         opened = self.table["open"]
         opened[devices] = self._better(opened.take(devices), value)
 
     def close(self, devices: Int64, cell: Int64, filled: Bool) -> None:
         del filled
-        opened, best, slots = self.table["open"], self.table["all"], self.table["slots"]
+        opened, best, slots = self.table["open"], self.table["all"], self.table.flat("slots")
         new, old, had = opened.take(devices), slots.take(cell), best.take(devices)
         slots[cell] = new
         opened[devices] = self._worst
         now = self._better(had, new)
         gone = np.flatnonzero((old == had) & (now == had))
         if len(gone):
-            left = slots.reshape(-1, self._buckets).take(devices[gone], axis=0)
-            now[gone] = self._better.reduce(left, axis=1)
+            left = self.table.cells("slots").take(devices[gone], axis=1)
+            now[gone] = self._better.reduce(left, axis=0)
         best[devices] = now
 
     def best(self, devices: Int64) -> Float64:
@@ -128,35 +144,47 @@ class Extremes:
 
 
 class Ends:
-    """The first value of each bucket, and the newest of all."""
+    """The first value of each bucket with its time, and the newest of all."""
 
     def __init__(self, capacity: int, buckets: int) -> None:
-        one = Column(np.float64, np.nan)
-        self.table = Table(
-            capacity, {"first": one, "last": one, "all": one, "slots": one._replace(cells=buckets)}
-        )
+        one, when = Column(np.float64, np.nan), Column(np.int64, 0)
+        columns = {"first": one, "last": one, "all": one, "slots": one._replace(cells=buckets)}
+        times = {"began": when, "ended": when, "newest": when, "times": when._replace(cells=buckets)}
+        self.table = Table(capacity, {**columns, **times})
 
-    def enter(self, devices: Int64, value: Float64, first: Bool) -> None:
-        begun = self.table["first"]
-        begun[devices] = np.where(first, value, begun.take(devices))
+    def enter(self, devices: Int64, time: Int64, value: Float64, first: Bool) -> None:
+        rows = first.nonzero()[0]
+        if len(rows):
+            self.table["first"][devices[rows]] = value[rows]
+            self.table["began"][devices[rows]] = time[rows]
         self.table["last"][devices] = value
+        self.table["ended"][devices] = time
 
     def close(self, devices: Int64, cell: Int64, filled: Bool) -> None:
-        self.table["slots"][cell] = self.table["first"].take(devices)
+        self.table.flat("slots")[cell] = self.table["first"].take(devices)
+        self.table.flat("times")[cell] = self.table["began"].take(devices)
         who = devices[filled]
         self.table["all"][who] = self.table["last"].take(who)
+        self.table["newest"][who] = self.table["ended"].take(who)
 
     def delta(self, devices: Int64, oldest: Int64) -> Float64:
         """Newest less oldest; oldest: the cell of the oldest bucket that holds a value."""
-        delta: Float64 = self.table["all"].take(devices) - self.table["slots"].take(oldest)
+        delta: Float64 = self.table["all"].take(devices) - self.table.flat("slots").take(oldest)
         return delta
 
+    def rate(self, devices: Int64, oldest: Int64) -> Float64:
+        """The same an hour; unknown where no time lies between them."""
+        passed = self.table["newest"].take(devices) - self.table.flat("times").take(oldest)
+        hours = np.where(passed > 0, passed / HOUR, np.nan)
+        rate: Float64 = self.delta(devices, oldest) / hours
+        return rate
 
-def scale_of(window: Window, family: Family) -> float:
-    """The finest power of ten in which every value of the window's source is at most LARGEST."""
+
+def scale_of(source: object, family: Family) -> float:
+    """The finest power of ten in which every value of the point (or truth of a condition) is at most LARGEST."""
     bound = 1.0
-    if isinstance(window.source, PointValue):
-        point = family.points[window.source.row]
+    if isinstance(source, PointValue):
+        point = family.points[source.row]
         bound = max(abs(point.low), abs(point.high), 1e-6)
     scale = 1.0
     while bound * scale * 10 <= LARGEST:
@@ -165,13 +193,26 @@ def scale_of(window: Window, family: Family) -> float:
 
 
 def kept_for(window: Window, family: Family, capacity: int, buckets: int) -> Kept | None:
-    """What the window's statistic needs; a count needs nothing more."""
-    match window.statistic:
-        case "mean" | "sum" | "share":
-            return Totals(capacity, buckets, scale_of(window, family))
-        case "min" | "max":
-            return Extremes(capacity, buckets, highest=window.statistic == "max")
-        case "delta":
+    """What the window's statistic needs; a count of values needs nothing more."""
+    match kept_kind(window):
+        case "total":
+            return Totals(capacity, buckets, scale_of(window.source, family))
+        case "min" | "max" as which:
+            return Extremes(capacity, buckets, highest=which == "max")
+        case "ends":
             return Ends(capacity, buckets)
         case _:
             return None
+
+
+def kept_kind(window: Window) -> str:
+    """Statistics of one kind over one source and length are read from the same cells."""
+    if window.statistic == "count" and not isinstance(window.source, PointValue):
+        return "total"
+    return _KINDS.get(window.statistic, window.statistic)
+
+
+_KINDS: Final = {
+    **dict.fromkeys(("mean", "sum", "share", "changes", "cycles"), "total"),
+    **dict.fromkeys(("delta", "rate"), "ends"),
+}

@@ -1,61 +1,39 @@
-"""From syntax to meaning: every name is resolved, every unit checked, and what is wrong is said where it stands.
-
-m is metre in arithmetic and minute in durations: the second argument of a window, the argument of silent(), hold.
-"""
+"""From syntax to meaning: every name is resolved, every unit checked, and what is wrong is said where it stands."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final
 
-from drivers.telemetry import DAY, HOUR, MINUTE, SECOND, Family
+from drivers.telemetry import HOUR, MINUTE
 from rules.attributes import ATTRIBUTES
+from rules.calls import NUMBERS, TRUTHS, call_number, silent
 from rules.language import LanguageError, Syntax, parse
+from rules.names import CONDITIONS, Vocabulary, by_label, resolve
 from rules.tree import (
-    MEASURES,
-    Absolute,
+    DATES,
+    Aged,
     Arithmetic,
-    AttributeValue,
     Between,
     Both,
     Compare,
     Condition,
     Constant,
+    Date,
     Either,
+    Elsewhere,
     Negation,
     Number,
-    ParameterValue,
     PointValue,
-    Silent,
     Sun,
-    Window,
-    walk,
 )
-from rules.units import PLAIN, SECONDS, Unit, duration, parse_unit
+from rules.units import PLAIN, parse_unit
 
 RESERVED: Final = frozenset(
-    {*MEASURES, "share", "abs", "silent", "night", "day", "and", "or", "not", "between"}
+    {*NUMBERS, *TRUTHS, *CONDITIONS, *ATTRIBUTES, "silent", "sun", "attr", "parent", "site"}
+    | {"and", "or", "not", "between", "by", "median"}
 )
-LONGEST_WINDOW: Final = 31 * DAY
 _QUANTITY: Final = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(.*)", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """What the names of a rule may mean: the family's points, attributes, and the rule's own parameters with units."""
-
-    family: Family
-    parameters: Mapping[str, Unit]
-
-    @property
-    def units(self) -> frozenset[str]:
-        return frozenset(point.unit for point in self.family.points if point.unit)
-
-    def names(self) -> list[str]:
-        return [*self.family.index, *self.parameters, *ATTRIBUTES, "night", "day"]
 
 
 def check(text: str, vocabulary: Vocabulary) -> Condition:
@@ -87,33 +65,47 @@ class _Checker:
     def attempt(self, syntax: Syntax, whole: bool = False) -> Condition | None:
         """The condition, or None with its fault noted, so that the faults of its neighbours are found too."""
         try:
-            return self._condition(syntax, whole)
+            return self.condition(syntax, whole)
         except LanguageError as error:
             self.errors.append(error)
             return None
 
-    def _condition(self, syntax: Syntax, whole: bool = False) -> Condition:
+    def condition(self, syntax: Syntax, whole: bool = False) -> Condition:
         match syntax.kind:
             case "either" | "both":
                 found = [item for part in syntax.parts if (item := self.attempt(part)) is not None]
                 return Either(tuple(found)) if syntax.kind == "either" else Both(tuple(found))
             case "negation":
-                return Negation(self._condition(syntax.parts[0]))
+                return Negation(self.condition(syntax.parts[0]))
             case "compare":
                 return self._compare(syntax)
             case "between":
                 return _between(syntax)
-            case "name" if syntax.text in {"night", "day"}:
-                return Sun(night=syntax.text == "night")
-            case "call" if syntax.text == "silent":
-                return self._silent(syntax, whole)
+            case "name":
+                return self._named(syntax)
+            case "call" if syntax.text in {"silent", *TRUTHS}:
+                return (
+                    silent(self, syntax, whole)
+                    if syntax.text == "silent"
+                    else TRUTHS[syntax.text](self, syntax)
+                )
             case _:
                 raise syntax.error(f"expected a condition, {self._describe(syntax)}")
+
+    def _named(self, syntax: Syntax) -> Condition:
+        if syntax.text in {"night", "day"}:
+            return Sun(night=syntax.text == "night")
+        if syntax.text in DATES:
+            return Date(syntax.text)
+        labelled = by_label(self.vocabulary, syntax)
+        if labelled is None:
+            raise syntax.error(f"expected a condition, {self._describe(syntax)}")
+        return labelled
 
     def _describe(self, syntax: Syntax) -> str:
         if syntax.kind == "label":
             return f"found the label {syntax.text!r}"
-        number = self._number(syntax)
+        number = self.number(syntax)
         return "found an enumerated point" if _labels(number) else f"found a number in {number.unit}"
 
     def _compare(self, syntax: Syntax) -> Compare:
@@ -122,12 +114,12 @@ class _Checker:
             return self._enumerated(syntax, right, left)
         if right.kind == "label":
             return self._enumerated(syntax, left, right)
-        first, second = self._measured(left), self._measured(right)
+        first, second = self.measured(left), self.measured(right)
         first, second = _aligned(syntax, first, second)
         return Compare(syntax.text, first, second)
 
     def _enumerated(self, syntax: Syntax, point: Syntax, label: Syntax) -> Compare:
-        number = self._number(point)
+        number = self.number(point)
         labels = _labels(number)
         if not labels:
             raise label.error(f"expected a number in {number.unit}, found the label {label.text!r}")
@@ -137,26 +129,29 @@ class _Checker:
             raise syntax.error(f"expected == or != between a point and its label, found {syntax.text}")
         return Compare(syntax.text, number, Constant(float(labels.index(label.text))))
 
-    def _measured(self, syntax: Syntax) -> Number:
+    def measured(self, syntax: Syntax) -> Number:
         """A number that has a unit, so not an enumerated point."""
-        number = self._number(syntax)
+        number = self.number(syntax)
         if labels := _labels(number):
             shown = ", ".join(f'"{label}"' for label in labels)
-            raise syntax.error(f"{syntax.text} is enumerated: compare it with == or != to one of {shown}")
+            raise syntax.error(
+                f"{syntax.text} is enumerated: compare it with == or != to one of {shown}",
+                f'write {syntax.text} == "{labels[-1]}"',
+            )
         return number
 
-    def _number(self, syntax: Syntax) -> Number:
+    def number(self, syntax: Syntax) -> Number:
         match syntax.kind:
             case "quantity":
                 return self._quantity(syntax)
             case "name":
-                return self._name(syntax)
+                return resolve(self.vocabulary, syntax)
             case "signed":
                 return self._signed(syntax)
             case "arithmetic":
                 return self._arithmetic(syntax)
             case "call":
-                return self._call(syntax)
+                return call_number(self, syntax)
             case "label":
                 raise syntax.error(f"expected a number, found the label {syntax.text!r}")
             case _:
@@ -167,28 +162,11 @@ class _Checker:
         try:
             return Constant(float(value), parse_unit(unit, self.vocabulary.units))
         except ValueError as error:
-            raise syntax.error(str(error)) from None
-
-    def _name(self, syntax: Syntax) -> Number:
-        name, family = syntax.text, self.vocabulary.family
-        if name in self.vocabulary.parameters:
-            return ParameterValue(name, self.vocabulary.parameters[name])
-        if name in family.index:
-            row = family.index[name]
-            point = family.points[row]
-            return PointValue(name, row, parse_unit(point.unit, self.vocabulary.units), point.labels)
-        if name in ATTRIBUTES:
-            return AttributeValue(name, parse_unit(ATTRIBUTES[name]))
-        if name in {"night", "day"}:
-            raise syntax.error(f"expected a number, found the condition {name!r}")
-        near = get_close_matches(name, self.vocabulary.names(), 3, 0.5)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise syntax.error(
-            f"expected a point of {family.name}, a parameter or an attribute, found {name!r}{hint}"
-        )
+            known = ", ".join(sorted(self.vocabulary.units))
+            raise syntax.error(str(error), f"units of this family: {known}") from None
 
     def _signed(self, syntax: Syntax) -> Number:
-        number = self._measured(syntax.parts[0])
+        number = self.measured(syntax.parts[0])
         if syntax.text == "+":
             return number
         if isinstance(number, Constant):
@@ -196,64 +174,16 @@ class _Checker:
         return Arithmetic("-", Constant(0.0, number.unit), number, number.unit)
 
     def _arithmetic(self, syntax: Syntax) -> Arithmetic:
-        left, right = (self._measured(part) for part in syntax.parts)
+        left, right = (self.measured(part) for part in syntax.parts)
         if syntax.text in {"+", "-"}:
             left, right = _aligned(syntax, left, right)
             return Arithmetic(syntax.text, left, right, left.unit)
         unit = left.unit.times(right.unit) if syntax.text == "*" else left.unit.over(right.unit)
         return Arithmetic(syntax.text, left, right, unit)
 
-    def _call(self, syntax: Syntax) -> Number:
-        name = syntax.text
-        if name == "silent":
-            raise syntax.error("silent(…) can only stand alone, as the whole of `when`")
-        if name == "abs":
-            _arity(syntax, 1, "abs(number)")
-            item = self._measured(syntax.parts[0])
-            return Absolute(item, item.unit)
-        if name in MEASURES:
-            return self._measure(syntax)
-        if name == "share":
-            return self._share(syntax)
-        raise syntax.error(f"unknown function {name!r}: expected {', '.join(MEASURES)}, share, abs or silent")
-
-    def _measure(self, syntax: Syntax) -> Window:
-        _arity(syntax, 2, f"{syntax.text}(point, duration)")
-        point = self._number(syntax.parts[0])
-        if not isinstance(point, PointValue):
-            raise syntax.parts[0].error(f"expected a point, as in {syntax.text}(point, 15m)")
-        if syntax.text != "count":
-            self._measured(syntax.parts[0])
-        unit = PLAIN if syntax.text == "count" else point.unit
-        return Window(syntax.text, point, _length(syntax.parts[1]), unit)
-
-    def _share(self, syntax: Syntax) -> Window:
-        _arity(syntax, 2, "share(condition, duration)")
-        source = self._condition(syntax.parts[0])
-        foreign = [
-            node
-            for node in walk(source)
-            if isinstance(node, Window | Sun | Between | ParameterValue | AttributeValue)
-        ]
-        if foreign:
-            raise syntax.parts[0].error("expected a condition of points and constants only")
-        return Window("share", source, _length(syntax.parts[1]), PLAIN)
-
-    def _silent(self, syntax: Syntax, whole: bool) -> Silent:
-        if not whole:
-            raise syntax.error("silent(…) can only stand alone, as the whole of `when`")
-        _arity(syntax, 1, "silent(duration) or silent(parameter)")
-        part = syntax.parts[0]
-        if part.kind == "name" and part.text in self.vocabulary.parameters:
-            unit = self.vocabulary.parameters[part.text]
-            if not unit.matches(SECONDS):
-                raise part.error(f"expected a parameter in s, min, h or d, {part.text} is in {unit}")
-            return Silent(0, part.text)
-        return Silent(_span(part), "")
-
 
 def _labels(number: Number) -> tuple[str, ...]:
-    return number.labels if isinstance(number, PointValue) else ()
+    return number.labels if isinstance(number, PointValue | Aged | Elsewhere) else ()
 
 
 def _aligned(syntax: Syntax, left: Number, right: Number) -> tuple[Number, Number]:
@@ -263,13 +193,20 @@ def _aligned(syntax: Syntax, left: Number, right: Number) -> tuple[Number, Numbe
     if _is_zero(right):
         right = Constant(0.0, left.unit)
     if not left.unit.matches(right.unit):
-        raise syntax.error(f"expected {left.unit} on the right of {syntax.text}, found {right.unit}")
+        found = f"expected {left.unit} on the right of {syntax.text}, found {right.unit}"
+        raise syntax.error(found, _in_unit(syntax.parts[1], left))
     if left.unit.factor == right.unit.factor:
         return left, right
     ratio = right.unit.factor / left.unit.factor
     if isinstance(right, Constant):
         return left, Constant(right.value * ratio, left.unit)
     return left, Arithmetic("*", right, Constant(ratio), left.unit)
+
+
+def _in_unit(right: Syntax, left: Number) -> str:
+    if right.kind == "quantity" and left.unit.text:
+        return f"write the number with its unit, as in {_split(right)[0]} {left.unit}"
+    return "compare and add only what has the same unit; * and / make other units"
 
 
 def _is_zero(number: Number) -> bool:
@@ -280,30 +217,6 @@ def _split(syntax: Syntax) -> tuple[str, str]:
     match = _QUANTITY.fullmatch(syntax.text)
     assert match is not None
     return match[1], match[2]
-
-
-def _arity(syntax: Syntax, count: int, usage: str) -> None:
-    if len(syntax.parts) != count:
-        raise syntax.error(f"expected {usage}, found {len(syntax.parts)} arguments")
-
-
-def _span(syntax: Syntax) -> int:
-    if syntax.kind != "quantity":
-        raise syntax.error("expected a duration such as 90s, 15m, 26h or 2d")
-    try:
-        span = duration(syntax.text)
-    except ValueError as error:
-        raise syntax.error(str(error)) from None
-    if span <= 0:
-        raise syntax.error("expected a duration above zero")
-    return span
-
-
-def _length(syntax: Syntax) -> int:
-    span = _span(syntax)
-    if not SECOND <= span <= LONGEST_WINDOW:
-        raise syntax.error("a window is between 1s and 31d long")
-    return span
 
 
 def _between(syntax: Syntax) -> Between:

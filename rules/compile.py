@@ -14,21 +14,32 @@ import numpy as np
 
 from rules.tree import (
     Absolute,
+    Aged,
     Arithmetic,
     AttributeValue,
     Between,
     Both,
+    Changed,
     Compare,
     Condition,
     Constant,
+    Date,
     Either,
+    Elsewhere,
+    Known,
     Negation,
     Number,
     ParameterValue,
+    Peers,
     PointValue,
+    Rises,
     Silent,
     Sun,
+    SunHeight,
+    Usual,
+    Value,
     Window,
+    text,
 )
 from rules.windows import ring_key
 
@@ -44,8 +55,25 @@ class Scene(Protocol):
     def attribute(self, name: str) -> Float64 | float: ...
     def parameter(self, name: str) -> Float64 | float: ...
     def window(self, ring: str, statistic: str) -> Float64: ...
-    def sun(self) -> tuple[Bool, Bool]:
-        """(known to be up, known to be down)."""
+    def aged(self, row: int, age: int) -> Float64: ...
+    def usual(self, key: str) -> Float64: ...
+    def elsewhere(self, node: Elsewhere) -> Float64: ...
+    def peers(self, node: Peers) -> Float64: ...
+    def sun_height(self) -> Float64: ...
+    def fresh(self, key: str) -> Float64:
+        """1 where the newest row changed it, 0 where not, NaN where that is unknown."""
+        ...
+
+    def moved(self, key: str) -> Float64:
+        """The same for the rows themselves, on their way into windows."""
+        ...
+
+    def sun(self, dusk: int, dawn: int) -> tuple[Bool, Bool]:
+        """(known to be day, known to be night), with offsets from sunset and sunrise."""
+        ...
+
+    def date(self, kind: str) -> tuple[Bool, Bool]:
+        """(known to be such a day, known not to be)."""
         ...
 
     def time_of_day(self) -> Int64: ...
@@ -92,13 +120,25 @@ def _truth(condition: Condition, wanted: bool) -> Kernel:
             return _fold(kernels, operator.and_ if isinstance(condition, Both) is wanted else operator.or_)
         case Negation(item=item):
             return _truth(item, not wanted)
-        case Sun(night=night):
+        case _:
+            return _timed(condition, wanted)
+
+
+def _timed(condition: Changed | Rises | Sun | Date | Between | Silent, wanted: bool) -> Kernel:
+    match condition:
+        case Sun(night=night, dusk=dusk, dawn=dawn):
             place = 1 if night is wanted else 0
-            return lambda scene: scene.sun()[place]
+            return lambda scene: scene.sun(dusk, dawn)[place]
+        case Date(kind=kind):
+            side = 0 if wanted else 1
+            return lambda scene: scene.date(kind)[side]
         case Between():
             return _between(condition, wanted)
-        case Silent():
-            raise ValueError("silence is timed, not evaluated")
+        case Changed():
+            key, told = text(condition), float(wanted)
+            return lambda scene: scene.fresh(key) == told
+        case Rises() | Silent():
+            raise ValueError(f"{text(condition)} is not evaluated on its own")
 
 
 def _fold(kernels: list[Kernel], join: Callable[[Any, Any], Any]) -> Kernel:
@@ -137,21 +177,43 @@ def _between(condition: Between, wanted: bool) -> Kernel:
     return inside
 
 
+def number_kernel(node: Number) -> Kernel:
+    """float64[n], or one number that all rows share; NaN where unknown."""
+    return _number(node)
+
+
 def _number(node: Number) -> Kernel:
     match node:
         case Absolute(item=item):
             inner = _number(item)
             return lambda scene: np.abs(inner(scene))
+        case Known(items=items):
+            return _known([_number(item) for item in items])
+        case Arithmetic():
+            return _arithmetic(node)
+        case _:
+            return _value(node)
+
+
+def _value(node: Value) -> Kernel:
+    match node:
         case Window(statistic=statistic):
             ring = ring_key(node)
             return lambda scene: scene.window(ring, statistic)
-        case Arithmetic():
-            return _arithmetic(node)
+        case Aged(point=point, age=age):
+            return lambda scene: scene.aged(point.row, age)
+        case Usual():
+            key = text(node)
+            return lambda scene: scene.usual(key)
+        case Elsewhere():
+            return lambda scene: scene.elsewhere(node)
+        case Peers():
+            return lambda scene: scene.peers(node)
         case _:
             return _leaf(node)
 
 
-def _leaf(node: Constant | PointValue | AttributeValue | ParameterValue) -> Kernel:
+def _leaf(node: Constant | PointValue | AttributeValue | ParameterValue | SunHeight) -> Kernel:
     match node:
         case Constant(value=value):
             return lambda _: value
@@ -161,6 +223,18 @@ def _leaf(node: Constant | PointValue | AttributeValue | ParameterValue) -> Kern
             return lambda scene: scene.attribute(name)
         case ParameterValue(name=name):
             return lambda scene: scene.parameter(name)
+        case SunHeight():
+            return lambda scene: scene.sun_height()
+
+
+def _known(kernels: list[Kernel]) -> Kernel:
+    def first(scene: Scene) -> Any:
+        *others, value = (kernel(scene) for kernel in kernels)
+        for other in reversed(others):
+            value = np.where(np.isnan(other), value, other)
+        return value
+
+    return first
 
 
 def _arithmetic(node: Arithmetic) -> Kernel:

@@ -55,11 +55,29 @@ class Parameter(Struct, frozen=True, tag="parameter"):
     value: float | None
 
 
+class Calendar(Struct, frozen=True, tag="calendar"):
+    """The working calendar in force from now on. Dates are "2026-10-01" in the city's zone; other years are unknown.
+
+    holidays: public holidays. workdays: days of the weekend that are worked instead.
+    """
+
+    years: list[int]
+    holidays: list[str] = field(default_factory=list)
+    workdays: list[str] = field(default_factory=list)
+
+
 class GatewayUp(Struct, frozen=True, tag="gateway_up"):
     """The gateway was not listening between `down` and `up` (µs UTC): silence timers stand still over it."""
 
     down: int
     up: int
+
+
+class ClockStep(Struct, frozen=True, tag="clock_step"):
+    """City time went from `before` to `after` (µs UTC) in no time: timers, running holds and windows are carried over it."""
+
+    before: int
+    after: int
 
 
 class LinkDown(Struct, frozen=True, tag="link_down"):
@@ -84,7 +102,9 @@ class WatermarkRestart(Struct, frozen=True, tag="watermark_restart"):
     time: int
 
 
-Control = Devices | Rules | Parameter | GatewayUp | LinkDown | LinkUp | WatermarkRestart
+Control = (
+    Devices | Rules | Parameter | Calendar | GatewayUp | ClockStep | LinkDown | LinkUp | WatermarkRestart
+)
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Control).decode

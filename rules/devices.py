@@ -23,9 +23,11 @@ _COLUMNS: Final = ("alive", "lat", "lon", "interval", "lateness")
 
 
 def longer(column: npt.NDArray[Any], length: int, fill: object) -> npt.NDArray[Any]:
-    """The column with rows of `fill` added up to `length`."""
-    more = np.full((length - len(column), *column.shape[1:]), fill, column.dtype)
-    return np.concatenate([column, more])
+    """The column with rows of `fill` added up to `length`. Zeros take memory only once another value is written."""
+    shape = (length, *column.shape[1:])
+    whole = np.full(shape, fill, column.dtype) if fill else np.zeros(shape, column.dtype)
+    whole[: len(column)] = column
+    return whole
 
 
 class Names:
@@ -34,6 +36,9 @@ class Names:
     def __init__(self, known: Iterable[str] = ()) -> None:
         self.all = list(known)
         self._number = {name: number for number, name in enumerate(self.all)}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._number
 
     def number(self, name: str) -> int:
         if name not in self._number:
@@ -52,22 +57,26 @@ class Devices:
         self.products = Names()
         self.areas = Names()
         self.links = Names()
+        self.parents = Names()
         self.alive: Bool = np.zeros(0, bool)
         self.product: Int32 = np.zeros(0, np.int32)
         self.area: Int32 = np.zeros(0, np.int32)
         self.link: Int32 = np.zeros(0, np.int32)
+        self.parent: Int32 = np.zeros(0, np.int32)
         self.lat: Float64 = np.zeros(0)
         self.lon: Float64 = np.zeros(0)
         self.interval: Int64 = np.zeros(0, np.int64)
         self.lateness: Int64 = np.zeros(0, np.int64)
         self.attributes: dict[str, Float64] = {}
-        self._index: dict[str, int] = {}
+        self._index: dict[str, int] | None = None  # made when somebody asks: few rules name a device
 
     @property
     def capacity(self) -> int:
         return len(self.alive)
 
     def find(self, id_: str) -> int | None:
+        if self._index is None:
+            self._index = {each: place for place, each in enumerate(self.ids) if each}
         return self._index.get(id_)
 
     def put(self, rows: list[DeviceRow]) -> Int64:
@@ -76,11 +85,13 @@ class Devices:
         self._reserve(int(at.max(initial=-1)) + 1)
         for row in rows:
             self.ids[row.index] = row.id
-            self._index[row.id] = row.index
+        if self._index is not None:
+            self._index.update((row.id, row.index) for row in rows)
         self.alive[at] = [not row.retired for row in rows]
         self.product[at] = [self.products.number(row.product) for row in rows]
         self.area[at] = [self.areas.number(row.area) for row in rows]
         self.link[at] = [self.links.number(row.link) for row in rows]
+        self.parent[at] = [self.parents.number(row.parent) for row in rows]
         self.lat[at] = [row.lat for row in rows]
         self.lon[at] = [row.lon for row in rows]
         self.interval[at] = [row.interval or self.family.interval for row in rows]
@@ -106,6 +117,7 @@ class Devices:
         self.product = longer(self.product, room, 0)
         self.area = longer(self.area, room, 0)
         self.link = longer(self.link, room, 0)
+        self.parent = longer(self.parent, room, 0)
         self.lat = longer(self.lat, room, np.nan)
         self.lon = longer(self.lon, room, np.nan)
         self.interval = longer(self.interval, room, self.family.interval)
@@ -127,19 +139,22 @@ class Devices:
             "areas": list(self.areas.all),
             "link": self.link[: self.size].copy(),
             "links": list(self.links.all),
+            "parent": self.parent[: self.size].copy(),
+            "parents": list(self.parents.all),
             "attributes": {name: column[: self.size].copy() for name, column in self.attributes.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        ids = [str(each) for each in state["ids"]]
+        ids = state["ids"]
         self._reserve(len(ids))
         self.ids[: len(ids)] = ids
-        self._index = {each: place for place, each in enumerate(ids) if each}
-        for name in (*_COLUMNS, "product", "area", "link"):
+        self._index = None
+        for name in (*_COLUMNS, "product", "area", "link", "parent"):
             getattr(self, name)[: len(ids)] = state[name]
         self.products = Names(state["products"])
         self.areas = Names(state["areas"])
         self.links = Names(state["links"])
+        self.parents = Names(state["parents"])
         for name, column in state["attributes"].items():
             self.attributes[name] = np.full(self.capacity, np.nan)
             self.attributes[name][: len(ids)] = column

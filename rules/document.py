@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from math import isfinite
 from typing import Any, Final
 
 from drivers.telemetry import SECOND, Family
-from rules.attributes import ATTRIBUTES
-from rules.check import RESERVED, ConditionError, Vocabulary, check
+from rules import action
+from rules.check import RESERVED, ConditionError, check
+from rules.cost import excess, excess_of_all
+from rules.names import Vocabulary
 from rules.tree import Condition, Node, ParameterValue, Silent, Window, walk
 from rules.units import LONGEST, PLAIN, SECONDS, Unit, duration, parse_unit
 
@@ -21,7 +24,20 @@ SEVERITIES: Final = ("critical", "major", "minor", "warning", "info")
 DEFAULT_VALID: Final = 0.5  # of the expected buckets of a window
 TEXTS: Final = ("case", "source", "en", "zh")
 _KEYS: Final = frozenset(
-    {"id", "version", "family", "families", "when", "clear", "hold", "valid", "severity", "alarm", *TEXTS}
+    {
+        "id",
+        "version",
+        "family",
+        "families",
+        "when",
+        "clear",
+        "hold",
+        "valid",
+        "severity",
+        "alarm",
+        "action",
+        *TEXTS,
+    }
 )
 _ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _ALARM: Final = re.compile(r"[a-z][A-Za-z0-9-]*")
@@ -30,13 +46,18 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with one rule. line and column (from 1) lie inside the text of `key`; 0 where it has none."""
+    """One thing wrong with one rule. line and column (from 1) lie inside the text of `key`; 0 where it has none.
+
+    place: number of the rule in its set. remedy: what to do about it, where the message does not say it.
+    """
 
     rule: str
     key: str
     message: str
     line: int = 0
     column: int = 0
+    place: int = 0
+    remedy: str = ""
 
     def __str__(self) -> str:
         place = f":{self.line}:{self.column}" if self.line else ""
@@ -115,6 +136,13 @@ def read_rules(documents: Iterable[Mapping[str, Any]], families: Mapping[str, Fa
         faults += reader.faults
         if rule is not None:
             rules.append(rule)
+    if not faults:
+        faults += [
+            Fault(
+                rules[-1].id, "when", over, place=len(rules) - 1, remedy="withdraw rules, or shorten windows"
+            )
+            for over in excess_of_all(rules, families.values())
+        ]
     if faults:
         raise RulesError(faults)
     return rules
@@ -126,12 +154,13 @@ class _Reader:
     def __init__(self, document: Mapping[str, Any], families: Mapping[str, Family], place: int) -> None:
         self.document = document
         self.families = families
+        self.place = place
         self.faults: list[Fault] = []
         name = document.get("id")
         self.name = name if isinstance(name, str) and name else f"rule[{place}]"
 
-    def fault(self, key: str, message: str, line: int = 0, column: int = 0) -> None:
-        self.faults.append(Fault(self.name, key, message, line, column))
+    def fault(self, key: str, message: str, line: int = 0, column: int = 0, remedy: str = "") -> None:
+        self.faults.append(Fault(self.name, key, message, line, column, self.place, remedy))
 
     def read(self) -> Rule | None:
         if not _ID.fullmatch(self._text("id", required=True)) and not self.faults:
@@ -144,6 +173,8 @@ class _Reader:
             self.fault("alarm", f"expected a name such as lampFailure, found {alarm!r}")
         parameters = self._parameters()
         meanings = self._meanings(parameters)
+        for key, message in action.faults(self.document, [self.families[name] for name in meanings]):
+            self.fault(key, message)
         rule = Rule(
             id=self.name,
             version=self._version(),
@@ -166,7 +197,7 @@ class _Reader:
             self.fault(key, f"expected text, found {value!r}")
             return ""
         if required and not value.strip():
-            self.fault(key, "is missing")
+            self.fault(key, "is missing", remedy=f'add {key} = "…" to the rule')
         return value
 
     def _version(self) -> int:
@@ -205,8 +236,14 @@ class _Reader:
             if key in _KEYS:
                 continue
             if not isinstance(value, Mapping):
-                self.fault(key, "is no key of a rule; a parameter is a table { value, unit, min, max }")
-            elif not _NAME.fullmatch(key) or key in RESERVED or key in ATTRIBUTES:
+                near = get_close_matches(key, sorted(_KEYS), 1)
+                remedy = f"did you mean {near[0]}?" if near else "take it away, or write it as a parameter"
+                self.fault(
+                    key,
+                    "is no key of a rule; a parameter is a table { value, unit, min, max }",
+                    remedy=remedy,
+                )
+            elif not _NAME.fullmatch(key) or key in RESERVED:
                 self.fault(key, "cannot name a parameter: it means something else")
             elif (tunable := self._tunable(key, value)) is not None:
                 found[key] = tunable
@@ -259,7 +296,7 @@ class _Reader:
             for name in parameters:
                 if name in family.index:
                     self.fault(name, f"cannot name a parameter: it is a point of {family.name}")
-            vocabulary = Vocabulary(family, units)
+            vocabulary = Vocabulary(family, units, self.families)
             when = self._condition("when", vocabulary, told)
             clear = self._condition("clear", vocabulary, told) if "clear" in self.document else None
             if when is not None:
@@ -278,7 +315,7 @@ class _Reader:
                 place = (key, error.line, error.column)
                 if place not in told:
                     told.add(place)
-                    self.fault(key, error.message, error.line, error.column)
+                    self.fault(key, error.message, error.line, error.column, error.remedy)
             return None
 
     def _agree(self, rule: Rule) -> None:
@@ -289,7 +326,13 @@ class _Reader:
         named |= {node.parameter for node in silent}
         for name in rule.parameters:
             if name not in named:
-                self.fault(name, "is a parameter that neither when, clear nor hold names")
+                self.fault(
+                    name,
+                    "is a parameter that neither when, clear nor hold names",
+                    remedy="use it, or take it away",
+                )
+        for over in excess(rule, (self.families[name] for name in rule.meanings)):
+            self.fault("when", over, remedy="shorten its windows or look back fewer days, or split the rule")
         if "clear" in self.document and any(meaning.clear is None for meaning in rule.meanings.values()):
             self.fault("clear", "expected a condition")
         if silent and any(key in self.document for key in ("clear", "hold", "valid")):

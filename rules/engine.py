@@ -5,22 +5,35 @@ It sees nothing but what the log holds and the `now` of sweeps, so history alone
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 
-from drivers.telemetry import Batch, Family
-from rules.control import Control, Devices, GatewayUp, LinkDown, LinkUp, Parameter, Rules, WatermarkRestart
+from drivers.telemetry import MINUTE, Batch, Family
+from rules.city import LAG, City
+from rules.control import (
+    Calendar,
+    ClockStep,
+    Control,
+    Devices,
+    GatewayUp,
+    LinkDown,
+    LinkUp,
+    Parameter,
+    Rules,
+    WatermarkRestart,
+)
 from rules.document import Rule, read_rules
 from rules.judge import Judge, Standing
 from rules.parameters import Overrides
 from rules.transition import Transition
+from rules.tree import Elsewhere, Peers
 from rules.zone import Zone
 
-FORMAT: Final = 2  # of snapshots
+FORMAT: Final = 3  # of snapshots
 _order = attrgetter("time", "rule", "family", "index")
 
 
@@ -36,10 +49,15 @@ class Engine:
         self.links: dict[str, int | None] = {}  # since when each link of the log is down; None: it is up
         self._overrides = Overrides()
         self._out: list[Transition] = []
-        place = Zone(zone)
+        self._city = City(Zone(zone))
         self._judges = {
-            name: Judge(family, place, self._overrides, self._out) for name, family in families.items()
+            name: Judge(family, self._city, self._overrides, self._out) for name, family in families.items()
         }
+
+    @property
+    def calendar(self) -> Calendar:
+        """The working calendar in force."""
+        return self._city.dates.calendar
 
     def control(self, control: Control) -> None:
         """Take a control row, in log order. Transitions it causes come with the next call that returns some.
@@ -55,10 +73,10 @@ class Engine:
                 self._overrides.put(control)
                 for judge in self._judges.values():
                     judge.tune()
-            case GatewayUp(down=down, up=up):
-                self._stand_still(down, up)
-            case LinkDown() | LinkUp():
-                self._link(control)
+            case Calendar():
+                self._city.dates.follow(control)
+            case GatewayUp() | ClockStep() | LinkDown() | LinkUp():
+                self._outage(control)
             case WatermarkRestart(family=family, device=device):
                 self._judges[family].restart(device)
 
@@ -66,6 +84,17 @@ class Engine:
         self.rules = rules
         for name, judge in self._judges.items():
             judge.employ([rule for rule in rules if name in rule.meanings])
+        self._city.watch(set(_watched(rules)))
+
+    def _outage(self, control: GatewayUp | ClockStep | LinkDown | LinkUp) -> None:
+        if isinstance(control, GatewayUp):
+            self._stand_still(control.down, control.up)
+        elif isinstance(control, ClockStep):
+            self._stand_still(control.before, control.after)
+            for judge in self._judges.values():
+                judge.carry(control.after - control.before)
+        else:
+            self._link(control)
 
     def _stand_still(self, down: int, up: int) -> None:
         """What had run out when the gateway went down is said first: a replay without sweeps must say it too."""
@@ -98,30 +127,67 @@ class Engine:
         for judge in self._judges.values():
             judge.stand_still(down, up, link)
 
-    def hear(self, batch: Batch) -> list[Transition]:
-        """Every committed row of a family, in order of arrival: silence ends, or had begun before."""
-        if len(batch):
-            self._begin(int(batch.received[0]))
-            self._judges[batch.family.name].hear(batch)
+    def tick(self, heard: Sequence[Batch], judged: Sequence[Batch]) -> list[Transition]:
+        """One tick of the log. heard: every committed row, in order of arrival: silence ends, or had begun before.
+
+        judged: samples in judge order, neither late nor historical; `received` never falls for a device. Where rules look
+        at other devices the rows go by minutes of receipt, all families together.
+        """
+        if len(heard) and len(heard[0]):
+            self._begin(int(heard[0].received[0]))
+        for hears, judges in self._by_minutes(heard, judged):
+            for batch in hears:
+                self._judges[batch.family.name].hear(batch)
+            with np.errstate(all="ignore"):
+                for batch in judges:
+                    self._judges[batch.family.name].evaluate(batch)
         return self._said()
 
+    def hear(self, batch: Batch) -> list[Transition]:
+        """Rows that are heard; where rules look at other devices, `tick` alone keeps their order with the rows judged."""
+        return self.tick([batch], []) if len(batch) else self._said()
+
     def evaluate(self, batch: Batch) -> list[Transition]:
-        """Samples of a family in judge order, neither late nor historical; `received` never falls for a device."""
-        if len(batch):
-            with np.errstate(all="ignore"):
-                self._judges[batch.family.name].evaluate(batch)
-        return self._said()
+        """Rows that are judged; as `hear`."""
+        return self.tick([], [batch]) if len(batch) else self._said()
+
+    def _by_minutes(
+        self, heard: Sequence[Batch], judged: Sequence[Batch]
+    ) -> Iterator[tuple[list[Batch], list[Batch]]]:
+        """The rows of each minute of receipt, after the minutes that others see have closed for it."""
+        left = [[batch for batch in batches if len(batch)] for batches in (heard, judged)]
+        if not self._city.watches:
+            yield left[0], left[1]
+            return
+        while any(left):
+            first = min(int(batch.received.min()) for batches in left for batch in batches)
+            self._reach(first)
+            end = (first // MINUTE + 1) * MINUTE
+            now = [[_before(batch, end) for batch in batches] for batches in left]
+            left = [[_since(batch, end) for batch in batches] for batches in left]
+            left = [[batch for batch in batches if len(batch)] for batches in left]
+            yield ([batch for batch in now[0] if len(batch)], [batch for batch in now[1] if len(batch)])
+
+    def _reach(self, now: int) -> None:
+        """Close the minutes that close by then; what had ended before each is said first, with what was seen before."""
+        while (minute := self._city.due(now)) is not None:
+            while self._sweep((minute + LAG) * MINUTE - 1):
+                pass
+            self._city.close(minute)
+        self._city.reach(now)
 
     def sweep(self, now: int) -> list[Transition]:
         """Absence, holds and buckets that ended by receive time. now (µs UTC) is not before any row given so far.
 
         What is beyond a bound comes with the next sweeps, or with the device's next row, and is said to be of the same time.
         """
+        self._reach(now)
         self._sweep(now)
         return self._said()
 
     def _finish(self, now: int) -> None:
         """All that had ended by then, however much."""
+        self._reach(now)
         while self._sweep(now):
             pass
 
@@ -156,6 +222,7 @@ class Engine:
             "format": FORMAT,
             "rules": [dict(rule.document) for rule in self.rules],
             "links": dict(self.links),
+            "city": self._city.snapshot(),
             "overrides": self._overrides.snapshot(),
             "families": {name: judge.snapshot() for name, judge in self._judges.items()},
             "owed": [msgspec.structs.asdict(each) for each in self._out],
@@ -169,6 +236,26 @@ class Engine:
         self._employ(read_rules(state["rules"], self.families))
         for name, saved in state["families"].items():
             self._judges[name].restore(saved)
+        self._city.restore(state["city"])
         for link, since in state["links"].items():
             self._cut(link, since)
         self._out[:] = [Transition(**each) for each in state["owed"]]
+
+
+def _watched(rules: list[Rule]) -> Iterator[tuple[str, int]]:
+    """(family, point) of every value that some rule looks at on other devices."""
+    for rule in rules:
+        for node in (node for meaning in rule.meanings.values() for node in meaning.nodes()):
+            if isinstance(node, Elsewhere):
+                yield from node.rows
+            elif isinstance(node, Peers):
+                yield node.family, node.point.row
+
+
+def _before(batch: Batch, end: int) -> Batch:
+    mask = batch.received < end
+    return batch if mask.all() else batch.take(mask)
+
+
+def _since(batch: Batch, end: int) -> Batch:
+    return batch.take(batch.received >= end)

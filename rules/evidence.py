@@ -9,13 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drivers.telemetry import SECOND
+from drivers.telemetry import MINUTE, SECOND
+from rules.city import LAG
+from rules.compile import number_kernel
 from rules.document import Rule
 from rules.memory import NEVER, Memory
 from rules.parameters import Overrides
+from rules.scene import Moment
 from rules.silence import Silence
 from rules.transition import Transition, transition_id
-from rules.tree import AttributeValue, PointValue, Window, text, walk
+from rules.tree import (
+    Aged,
+    AttributeValue,
+    Elsewhere,
+    Peers,
+    PointValue,
+    SunHeight,
+    Usual,
+    Window,
+    text,
+    walk,
+)
 from rules.windows import ring_key
 
 if TYPE_CHECKING:
@@ -107,10 +121,26 @@ def _put_values(facts: list[Facts], watch: Watch, memory: Memory, devices: Int64
             column = memory.devices.attributes.get(node.name)
             known = [None] * len(devices) if column is None else _known(column.take(devices))
             _put_in(facts, "attributes", node.name, known)
+        elif isinstance(node, Aged | Usual | Elsewhere | Peers | SunHeight):
+            values = _known(number_kernel(node)(_now(watch, memory, devices)))
+            shown = (
+                [_label(node, value) for value in values] if isinstance(node, Aged | Elsewhere) else values
+            )
+            _put_in(facts, "values", text(node), shown)
 
 
-def _label(node: PointValue, value: float | None) -> str | float | None:
-    return value if value is None or not 0 <= value < len(node.labels) else node.labels[int(value)]
+def _now(watch: Watch, memory: Memory, devices: Int64) -> Moment:
+    """At their newest rows; of other devices, what the last closed minute showed."""
+    time, received = np.maximum(memory.newest[devices], 0), (memory.city.open + LAG - 1) * MINUTE
+    return Moment(memory, devices, time, np.full(len(devices), received)).of(watch)
+
+
+def _label(node: PointValue | Aged | Elsewhere, value: float | None) -> str | float | None:
+    return (
+        value
+        if value is None or not node.labels or not 0 <= value < len(node.labels)
+        else node.labels[int(value)]
+    )
 
 
 def _put_windows(facts: list[Facts], watch: Watch, memory: Memory, devices: Int64) -> None:
@@ -118,7 +148,8 @@ def _put_windows(facts: list[Facts], watch: Watch, memory: Memory, devices: Int6
         assert isinstance(window, Window)
         ring = memory.rings[ring_key(window)]
         reading = ring.read(window.statistic, devices)
-        valid = np.minimum(reading.filled / ring.expected.take(devices), 1.0)
+        expected = np.maximum(ring.expected.take(devices), 1)
+        valid = np.where(ring.expected.take(devices) == 0, 1.0, np.minimum(reading.filled / expected, 1.0))
         shown = [
             {"value": value, "valid": round(share, 3)}
             for value, share in zip(_known(reading.value), valid.tolist(), strict=True)

@@ -12,23 +12,25 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from drivers.telemetry import LAST_JUDGED, Batch, Family
+from rules import silence as silences
+from rules.city import City
+from rules.closing import Closing
 from rules.control import DeviceRow
 from rules.document import Rule
 from rules.evidence import describe, transitions
 from rules.memory import NEVER, Memory
 from rules.parameters import Overrides
-from rules.rounds import Columns, rounds
+from rules.rounds import Columns, lines, rounds, single
 from rules.scene import Moment, Rows
 from rules.silence import Silence
-from rules.state import MOST_SWEPT, RAISED
+from rules.state import RAISED
 from rules.transition import Transition
 from rules.tree import Silent
 from rules.watch import Watch
-from rules.windows import DORMANT, GRACE
-from rules.zone import Zone
+from rules.windows import GRACE
 
 if TYPE_CHECKING:
-    from drivers.telemetry import Int64
+    from drivers.telemetry import Bool, Float64, Int64
 
 _OFFLINE: Final = 0.0
 MOST_PAST: Final = 100  # withdrawn rules whose last transitions are remembered
@@ -47,11 +49,12 @@ class Standing(NamedTuple):
 class Judge:
     """Owner of all rule state of a family; writes its transitions to `out`."""
 
-    def __init__(self, family: Family, zone: Zone, overrides: Overrides, out: list[Transition]) -> None:
+    def __init__(self, family: Family, city: City, overrides: Overrides, out: list[Transition]) -> None:
         self.family = family
-        self.memory = Memory(family, zone)
+        self.memory = Memory(family, city)
         self._overrides = overrides
         self._out = out
+        self._closing = Closing(self.memory)
         self._watches: list[Watch] = []
         self._silences: list[Silence] = []
         self._past: dict[
@@ -79,7 +82,7 @@ class Judge:
             for each in self._all:
                 each.track.cancel(gone)
                 self._withdraw(each, gone[each.track.state[gone] == RAISED], "device retired")
-            self.memory.forget(gone)
+            self.memory.retire(gone)
 
     def employ(self, rules: list[Rule]) -> None:
         """Replace the rules; what was raised by those that are gone is cleared.
@@ -111,7 +114,8 @@ class Judge:
                 new.track.changed[who] = changed
         for gone in old.values():
             self._part(gone)
-        self.memory.collect(window for watch in self._watches for window in watch.meaning.windows())
+        self._closing.watches = [watch for watch in self._watches if watch.rings]
+        self.memory.collect(node for watch in self._watches for node in watch.meaning.nodes())
         self._stale = True
 
     def _part(self, gone: Watch | Silence) -> None:
@@ -156,6 +160,12 @@ class Judge:
         for silence in self._silences:
             silence.track.due = 0
 
+    def carry(self, by: int) -> None:
+        """City time went ahead by so much (µs) in no time: what runs ends that much later."""
+        self.memory.carry(by)
+        for watch in self._watches:
+            watch.track.carry(by)
+
     # -- rows
 
     def hear(self, batch: Batch) -> None:
@@ -194,82 +204,101 @@ class Judge:
         self._bind()
         devices = batch.device.astype(np.intp)
         values = np.where(batch.judged(), batch.values, np.nan)
-        rows = Columns(devices, batch.time, batch.received, values, batch.present())
+        calm = np.zeros(len(devices), bool)
+        rows = Columns(devices, batch.time, batch.received, values, batch.present(), calm)
         known = self.memory.known(devices)
         if not known.all():
             rows = rows.take(known)
-        for each in rounds(rows, self._mark):
+        if single(rows, self._mark):
+            if len(rows.devices):
+                self._round(rows)
+            return
+        rows = rows._replace(calm=self._calm(rows))
+        if not self.memory.keeps:
+            self._settle(rows.take(rows.calm))
+            rows = rows.take(~rows.calm)
+        for each in rounds(rows):
             self._round(each)
+
+    def _calm(self, rows: Columns) -> Bool:
+        """The rows of devices of which no rule that sees last values alone has anything to say.
+
+        Most devices, most of the time: what all their rows make of all these rules is found in one pass, without rounds.
+        """
+        found = lines(rows, self.memory.last)
+        order = found.order
+        moment = Moment(self.memory, found.devices, rows.time[order], rows.received[order])
+        moment.columns |= found.columns
+        instant = [watch.hot(moment) for watch in self._watches if watch.instant]
+        return found.whole(reduce(np.logical_or, instant, np.zeros(len(order), bool)))
+
+    def _settle(self, rows: Columns) -> None:
+        """Rows of which there is nothing to say leave their last values; of several, the last one's count."""
+        for point in np.flatnonzero(rows.present.any(axis=1)).tolist():
+            present = rows.present[point]
+            self.memory.last[point][rows.devices[present]] = rows.values[point][present]
+        self.memory.newest[rows.devices] = rows.time
 
     def _round(self, rows: Columns) -> None:
         memory = self.memory
         devices, time, received = rows.devices, rows.time, rows.received
         grace = memory.devices.lateness.take(devices) + GRACE
         closing = received - grace
-        self._close(devices, np.maximum(time, closing), received, grace)
+        self._closing.close(devices, np.maximum(time, closing), received, grace)
         for watch in self._watches:
             watch.expire(devices, time, received, grace)
-        moment = Moment(memory, devices, time)
-        self._remember(rows, moment)
-        for watch in self._watches:
-            if not watch.rings:
-                watch.judge(moment, received, grace)
-        source = Rows(rows.values)
+        moment = Moment(memory, devices, time, received)
+        moves = self._remember(rows, moment)
+        self._judge_rows(moment, rows.calm, (received, grace))
+        source = Rows(rows.values, moves)
         for key, ring in memory.rings.items():
-            ring.enter(devices, time, closing, memory.sources[key](source))
+            ring.enter(devices, time, closing, memory.sources[key](source), memory.soonest)
 
-    def _remember(self, rows: Columns, moment: Moment) -> None:
-        """Last values; a point that no row carries costs nothing."""
+    def _judge_rows(self, moment: Moment, calm: Bool, caused: tuple[Int64, Int64]) -> None:
+        received, grace = caused
+        awake = (~calm).nonzero()[0] if calm.any() else None
+        part = moment if awake is None else moment.some(awake)
+        for watch in self._watches:
+            if watch.rings:
+                continue
+            if awake is None or not watch.instant:
+                watch.judge(moment, received, grace)
+            elif len(awake):
+                watch.judge(part, received[awake], grace[awake])
+
+    def _remember(self, rows: Columns, moment: Moment) -> dict[str, Float64]:
+        """Last values and what else is kept of them; returns what the rows changed, by trace.
+
+        A point that no row carries costs nothing.
+        """
+        memory, devices = self.memory, rows.devices
         some, every = np.any(rows.present, axis=1), np.all(rows.present, axis=1)
         for point in np.flatnonzero(some).tolist():
-            last, column = self.memory.last[point], rows.values[point]
+            last, column = memory.last[point], rows.values[point]
             if not every[point]:
-                column = np.where(rows.present[point], column, last.take(rows.devices))
-            last[rows.devices] = column
+                column = np.where(rows.present[point], column, last.take(devices))
+            last[devices] = column
             moment.columns[point] = column
-        self.memory.newest[rows.devices] = rows.time
+        memory.newest[devices] = rows.time
+        for point, at in memory.aged.items():
+            carried = rows.present[point]
+            at[devices[carried]] = rows.time[carried]
+        for hours in memory.past.values():
+            hours.enter(devices, rows.time, rows.values[hours.row])
+        if memory.minutes.points:
+            minute = memory.city.minute(rows.time, rows.received)
+            columns = (rows.values, rows.present)
+            memory.city.filled |= memory.minutes.enter(devices, rows.time, minute, columns)
+        return self._trace(rows)
 
-    def _close(self, devices: Int64, limit: Int64, received: Int64, grace: Int64) -> None:
-        """Close every bucket that ends at or before the device's limit, in order of time, and judge at each end."""
-        rings = self.memory.rings
-        while rings and len(devices):
-            edges = {key: ring.edge.take(devices) for key, ring in rings.items()}
-            edge = reduce(np.minimum, edges.values())
-            rows = (edge <= limit).nonzero()[0]
-            if not len(rows):
-                return
-            if len(rows) < len(devices):
-                devices, limit, received, grace, edge = (
-                    column[rows] for column in (devices, limit, received, grace, edge)
-                )
-                edges = {key: column[rows] for key, column in edges.items()}
-            self._close_one(devices, edge, edges, (np.minimum(received, edge + grace), grace))
-
-    def _close_one(
-        self, devices: Int64, edge: Int64, edges: dict[str, Int64], caused: tuple[Int64, Int64]
-    ) -> None:
-        """One end of bucket for each device, at its `edge`; caused: (receive time, grace)."""
-        received, grace = caused
-        ends = {key: column == edge for key, column in edges.items()}
-        closing = [(self.memory.rings[key], devices[mask]) for key, mask in ends.items() if mask.any()]
-        judged = [
-            (watch, reduce(np.logical_or, [ends[key] for key in watch.rings]).nonzero()[0])
-            for watch in self._watches
-            if watch.rings
-        ]
-        for watch, rows in judged:
-            if watch.track.running:
-                watch.expire(devices[rows], edge[rows], received[rows], grace[rows], by_clock=False)
-        for ring, who in closing:
-            ring.close(who)
-        moment = Moment(self.memory, devices, edge)
-        for watch, rows in judged:
-            if len(rows) == len(devices):
-                watch.judge(moment, received, grace)
-            elif len(rows):
-                watch.judge(moment.some(rows), received[rows], grace[rows])
-        for ring, who in closing:
-            ring.rest(who)
+    def _trace(self, rows: Columns) -> dict[str, Float64]:
+        moves: dict[str, Float64] = {}
+        scene = Rows(rows.values, moves)
+        for key, trace in self.memory.traces.items():
+            point, source = self.memory.traced[key]
+            carried = rows.present[point] if point is not None else np.ones(len(rows.devices), bool)
+            moves[key] = trace.step(rows.devices, source(scene), carried)
+        return moves
 
     # -- the clock
 
@@ -279,32 +308,14 @@ class Judge:
     def sweep(self, now: int) -> bool:
         """Whatever ended by receive time; True where there is more: nobody's judgement depends on when it is swept."""
         self._bind()
-        more = self._sweep_buckets(now)
+        more = self._closing.sweep(now)
         grace = self.memory.devices.lateness + GRACE if self._watches else np.empty(0, np.int64)
         for watch in self._watches:
             if not (
                 more and watch.rings
             ):  # a hold over windows may still be contradicted by a bucket that waits
                 more |= watch.sweep(now, grace)
-        for silence in self._silences:
-            more |= silence.sweep(now, self.memory)
-        return more
-
-    def _sweep_buckets(self, now: int) -> bool:
-        rings = [ring for ring in self.memory.rings.values() if now >= ring.due]
-        if not rings:
-            return False
-        grace = self.memory.devices.lateness + GRACE
-        limit = now - grace
-        ended = reduce(np.logical_or, [ring.edge <= limit for ring in rings]).nonzero()[0]
-        some = ended[:MOST_SWEPT]
-        if len(some):
-            self._close(some, limit[some], np.full(len(some), now), grace[some])
-        if len(some) < len(ended):
-            return True
-        for ring in rings:
-            ring.due = int(ring.edge.min(initial=DORMANT)) + GRACE
-        return False
+        return silences.sweep(self._silences, now, self.memory) or more
 
     # -- what others may know
 
@@ -347,11 +358,11 @@ class Judge:
     def restore(self, state: Mapping[str, Any]) -> None:
         """After `employ`, on a judge that has heard nothing."""
         self.memory.restore(state["memory"])
-        room, size = self.memory.devices.capacity, self.memory.devices.size
+        room = self.memory.devices.capacity
         self._mark = np.zeros(room, np.int64)
         for each in self._all:
             each.track.reserve(room)
             if each.rule.id in state["tracks"]:
-                each.track.restore(state["tracks"][each.rule.id], size)
+                each.track.restore(state["tracks"][each.rule.id])
         self._past = {rule: (who, changed) for rule, (who, changed) in state["past"].items()}
         self._stale = True

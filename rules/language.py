@@ -18,18 +18,19 @@ MOST_NODES: Final = 200
 
 
 class LanguageError(ValueError):
-    """What is wrong with a rule's text, where (line and column from 1), and what was expected."""
+    """What is wrong with a rule's text, where (line and column from 1), what was expected, and what to do."""
 
-    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
+    def __init__(self, message: str, line: int = 1, column: int = 1, remedy: str = "") -> None:
         super().__init__(f"line {line}, column {column}: {message}")
         self.message = message
+        self.remedy = remedy
         self.line = line
         self.column = column
 
 
 @dataclass(frozen=True, slots=True)
 class Syntax:
-    """One construct as written. kind: either both negation compare arithmetic signed quantity label name call between."""
+    """One construct as written. kind: either both negation compare arithmetic signed quantity label name call between setting."""
 
     kind: str
     text: str  # the operator, the function's name, or the token itself
@@ -39,8 +40,8 @@ class Syntax:
     depth: int
     nodes: int
 
-    def error(self, message: str) -> LanguageError:
-        return LanguageError(message, self.line, self.column)
+    def error(self, message: str, remedy: str = "") -> LanguageError:
+        return LanguageError(message, self.line, self.column, remedy)
 
 
 @lru_cache(maxsize=4096)
@@ -101,6 +102,11 @@ class _Builder(Transformer[Token, Syntax]):
     def call(self, parts: list[Any]) -> Syntax:
         return _node("call", str(parts[0]), parts[1:], parts[0])
 
+    def setting(self, parts: list[Any]) -> Syntax:
+        """`max 30m`, `min 3`, `by area`: text is the word, its one part what follows."""
+        kind = "name" if parts[1].type == "NAME" else "quantity"
+        return _node("setting", str(parts[0]), [_node(kind, str(parts[1]), [], parts[1])], parts[0])
+
     def between(self, parts: list[Any]) -> Syntax:
         return _node("between", f"{parts[0]} {parts[1]}", [], parts[0])
 
@@ -117,9 +123,9 @@ def _node(kind: str, text: str, parts: list[Syntax], at: Token | Syntax) -> Synt
     depth = 1 + max((part.depth for part in parts), default=0)
     nodes = 1 + sum(part.nodes for part in parts)
     if depth > DEEPEST:
-        raise LanguageError(f"nested deeper than {DEEPEST}", line, column)
+        raise LanguageError(f"nested deeper than {DEEPEST}", line, column, "split the rule")
     if nodes > MOST_NODES:
-        raise LanguageError(f"more than {MOST_NODES} parts", line, column)
+        raise LanguageError(f"more than {MOST_NODES} parts", line, column, "split the rule")
     return Syntax(kind, text, tuple(parts), line, column, depth, nodes)
 
 
@@ -138,6 +144,9 @@ _WORDS: Final = {
     "OR": "'or'",
     "NOT": "'not'",
     "BETWEEN": "'between'",
+    "MAX": "'max'",
+    "MIN": "'min'",
+    "BY": "'by'",
     "$END": "the end",
 }
 

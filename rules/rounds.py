@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 
 
 class Columns(NamedTuple):
-    """Rows of different devices. values float64[point, n]: NaN where absent or not judged; present bool[point, n]."""
+    """Rows. values float64[point, n]: NaN where absent or not judged; present bool[point, n].
+
+    calm bool[n]: no rule that sees last values alone has anything to say of the device in this batch.
+    """
 
     devices: Int64
     time: Int64
     received: Int64
     values: Float64
     present: Bool
+    calm: Bool
 
     def take(self, rows: Any) -> Columns:
         return Columns(
@@ -30,18 +34,21 @@ class Columns(NamedTuple):
             self.received[rows],
             self.values[:, rows],
             self.present[:, rows],
+            self.calm[rows],
         )
 
 
-def rounds(rows: Columns, mark: Int64) -> Iterator[Columns]:
-    """The rows of each round. mark int64[device]: scratch, as long as there are devices."""
+def single(rows: Columns, mark: Int64) -> bool:
+    """Whether no device comes twice. mark int64[device]: scratch, as long as there are devices."""
+    place = np.arange(len(rows.devices))
+    mark[rows.devices] = place
+    return bool((mark.take(rows.devices) == place).all())
+
+
+def rounds(rows: Columns) -> Iterator[Columns]:
+    """The rows of each round."""
     n = len(rows.devices)
     place = np.arange(n)
-    mark[rows.devices] = place
-    if (mark.take(rows.devices) == place).all():
-        if n:
-            yield rows
-        return
     order = np.argsort(rows.devices, kind="stable")
     devices = rows.devices[order]
     first = np.flatnonzero(np.diff(devices, prepend=-1))
@@ -51,3 +58,36 @@ def rounds(rows: Columns, mark: Int64) -> Iterator[Columns]:
     for count in np.bincount(rank):
         yield rows.take(slice(start, start + count))
         start += count
+
+
+class Lines(NamedTuple):
+    """All rows, device by device, each with the last values that it leaves behind. order: where each row came from."""
+
+    order: Int64
+    devices: Int64
+    starts: Int64  # of each device's rows
+    columns: dict[int, Float64]
+
+    def whole(self, hot: Bool) -> Bool:
+        """Per row as they came: whether its device has no row that is hot."""
+        calm = np.repeat(~np.logical_or.reduceat(hot, self.starts), np.diff(self.starts, append=len(hot)))
+        back: Bool = np.empty(len(hot), bool)
+        back[self.order] = calm
+        return back
+
+
+def lines(rows: Columns, last: Float64) -> Lines:
+    """last float64[point, device]: values before the rows. There is at least one row."""
+    order = np.argsort(rows.devices, kind="stable")
+    devices = rows.devices[order]
+    first = np.diff(devices, prepend=-1) != 0
+    place = np.arange(len(order))
+    columns = {}
+    for point in np.flatnonzero(rows.present.any(axis=1)).tolist():
+        present = rows.present[point].take(order)
+        column = rows.values[point].take(order)
+        if not present.all():
+            column = np.where(present, column, last[point].take(devices))
+            column = column.take(np.maximum.accumulate(np.where(present | first, place, 0)))
+        columns[point] = column
+    return Lines(order, devices, np.flatnonzero(first), columns)

@@ -62,18 +62,40 @@ class Silence:
         self._turn(device, IDLE, received, received)
         self.track.due = min(self.track.due, int((received + self._timeout_of(device))[0]))
 
-    def sweep(self, now: int, memory: Memory) -> bool:
-        """Deadlines that passed; True where there are more."""
-        if now < self.track.due:
-            return False
-        quiet = memory.devices.alive & (memory.heard > NEVER) & (self.track.state == IDLE) & ~memory.still
-        deadline = memory.heard + self.timeout
-        over = (quiet & (deadline <= now)).nonzero()[0][:MOST_SWEPT]
+    @property
+    def shortest(self) -> int:
+        return self.timeout if isinstance(self.timeout, int) else int(self.timeout.min(initial=2**61))
+
+    def sweep(self, now: int, waiting: Int64, heard: Int64, younger: int) -> bool:
+        """Deadlines that passed among these devices, heard at these times; True where there are more.
+
+        younger: when the longest silent of all other devices was heard.
+        """
+        rows = (self.track.state.take(waiting) == IDLE).nonzero()[0]
+        deadline = heard[rows] + self._timeout_of(waiting[rows])
+        over = (deadline <= now).nonzero()[0][:MOST_SWEPT]
         if len(over):
-            quiet[over] = False
-            self._turn(over, RAISED, deadline[over], deadline[over])
-        self.track.due = int(deadline[quiet].min(initial=2**62))
+            self._turn(waiting[rows[over]], RAISED, deadline[over], deadline[over])
+        rest = int(np.delete(deadline, over).min(initial=2**62))
+        self.track.due = min(rest, younger + self.shortest)
         return now >= self.track.due
 
     def _turn(self, devices: Int64, state: int, time: Int64, received: Int64) -> None:
         self._emit(self, devices, state == RAISED, self.track.turn(devices, state, time), received)
+
+
+def sweep(silences: list[Silence], now: int, memory: Memory) -> bool:
+    """Deadlines of all rules that passed; the devices are looked through once for all. True where there are more."""
+    due = [silence for silence in silences if now >= silence.track.due]
+    if not due:
+        return False
+    every = memory.heard[: memory.devices.size]
+    cut = now - min(silence.shortest for silence in due)
+    old = every <= cut
+    waiting = old.nonzero()[0]
+    heard = every[waiting]
+    kept = memory.devices.alive[waiting] & (heard > NEVER) & ~memory.still[waiting]
+    younger = int(every.min(initial=2**61, where=~old))
+    waiting, heard = waiting[kept], heard[kept]
+    more = [silence.sweep(now, waiting, heard, younger) for silence in due]
+    return any(more)

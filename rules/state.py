@@ -73,12 +73,23 @@ class Track:
         self.state[pending] = IDLE
         self.running -= len(pending)
 
-    def snapshot(self, size: int) -> dict[str, Any]:
-        names = ("state", "changed", "since", "received") if self.holds else ("state", "changed")
-        return {name: getattr(self, name)[:size].copy() for name in names}
+    def carry(self, by: int) -> None:
+        """Running holds began `by` µs later, in event time and by receipt."""
+        if self.running:
+            pending = self.state == PENDING
+            self.since[pending] += by
+            self.received[pending] += by
 
-    def restore(self, state: Mapping[str, Any], size: int) -> None:
+    def snapshot(self, size: int) -> dict[str, Any]:
+        """Devices that are idle and have never raised, nearly all of a city, are left out."""
+        names = ("state", "changed", "since", "received") if self.holds else ("state", "changed")
+        devices = ((self.state[:size] != IDLE) | (self.changed[:size] > NEVER)).nonzero()[0]
+        return {"devices": devices, **{name: getattr(self, name)[devices] for name in names}}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        devices = state["devices"]
         for name, column in state.items():
-            getattr(self, name)[:size] = column
+            if name != "devices":
+                getattr(self, name)[devices] = column
         self.running = int(np.count_nonzero(self.state == PENDING))
         self.due = 0

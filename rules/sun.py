@@ -62,6 +62,16 @@ def _half_day(declination: Float64, lat: Float64) -> Float64:
     return cosine
 
 
+def sun_height(time: Int64, lat: Float64, lon: Float64) -> Float64:
+    """Degrees over the horizon, of the sun's centre, without refraction."""
+    declination, equation = _position(time)
+    angle = np.radians(((time + lon * (4.0 * MINUTE) + equation) % DAY) / (4.0 * MINUTE) - 180)
+    phi = np.radians(lat)
+    sine = np.sin(phi) * np.sin(declination) + np.cos(phi) * np.cos(declination) * np.cos(angle)
+    height: Float64 = np.degrees(np.arcsin(np.clip(sine, -1, 1)))
+    return height
+
+
 def sun_times(time: Int64, lat: Float64, lon: Float64) -> tuple[Int64, Int64, Int64, Int64]:
     """(start, sunrise, sunset, end) of the solar day that holds each time; µs UTC, whole seconds.
 
@@ -109,8 +119,14 @@ class Almanac:
         """Their place changed."""
         self._days[devices] = 0
 
-    def up(self, devices: Int64, time: Int64, lat: Float64, lon: Float64) -> Bool:
-        """Whether the sun is up; lat, lon by device index. Meaningless where the place is unknown."""
+    def up(
+        self, devices: Int64, time: Int64, places: tuple[Float64, Float64], offsets: tuple[int, int] = (0, 0)
+    ) -> Bool:
+        """Whether it is day; places: lat, lon by device index. Meaningless where the place is unknown.
+
+        offsets (µs, to sunset and sunrise) move the ends of a day within its solar day; one without such ends stays as it is.
+        """
+        lat, lon = places
         days = self._days.take(devices, axis=0)
         stale = np.flatnonzero((time < days[:, 0]) | (time >= days[:, 3]))
         if len(stale):
@@ -120,5 +136,9 @@ class Almanac:
             fresh = np.column_stack(sun_times(time[stale], lat[who], lon[who]))
             self._days[who] = fresh
             days[stale] = fresh
-        risen: Bool = (time >= days[:, 1]) & (time < days[:, 2])
+        (dusk, dawn), rise, fall = offsets, days[:, 1], days[:, 2]
+        if dusk or dawn:
+            real = (rise > days[:, 0]) & (fall < days[:, 3])
+            rise, fall = rise + dawn * real, fall + dusk * real
+        risen: Bool = (time >= rise) & (time < fall)
         return risen

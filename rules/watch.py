@@ -17,10 +17,11 @@ from rules.document import Meaning, Rule
 from rules.parameters import Overrides
 from rules.scene import Moment
 from rules.state import IDLE, MOST_SWEPT, PENDING, RAISED, Track
+from rules.tree import OF_LAST_VALUES
 from rules.windows import ring_key
 
 if TYPE_CHECKING:
-    from drivers.telemetry import Float64, Int64
+    from drivers.telemetry import Bool, Float64, Int64
 
 Emit = Callable[["Watch", "Int64", bool, "Int64", "Int64"], None]
 """(watch, devices, raised, event times, receive times): write these transitions, with the evidence of this moment."""
@@ -33,6 +34,7 @@ class Watch:
         self.rule = rule
         self.meaning: Meaning = rule.meanings[family]
         self.rings = {ring_key(window) for window in self.meaning.windows()}
+        self.instant = all(isinstance(node, OF_LAST_VALUES) for node in self.meaning.nodes())
         self.hold: int | Int64 = 0
         self.parameters: dict[str, float | Float64] = {}
         self.track = Track(capacity, holds=rule.hold != 0)
@@ -80,6 +82,11 @@ class Watch:
 
     def _hold_of(self, devices: Int64) -> Int64 | int:
         return self.hold if isinstance(self.hold, int) else self.hold.take(devices)
+
+    def hot(self, moment: Moment) -> Bool:
+        """Where it may say something of these rows, which may be several of a device."""
+        when: Bool = self._when(moment.of(self)) | (self.track.state.take(moment.devices) != IDLE)
+        return when
 
     def judge(self, moment: Moment, received: Int64, grace: Int64) -> None:
         """Judge the moment of these devices; received: receive time of what brought it about."""

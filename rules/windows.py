@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from drivers.telemetry import SECOND, Family
-from rules.buckets import Column, Ends, Extremes, Table, Totals, kept_for
-from rules.tree import Window, text
+from rules.buckets import Column, Ends, Extremes, Table, Totals, kept_for, kept_kind
+from rules.tree import PointValue, Window, text, walk
 from rules.units import spell
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BUCKETS: Final = 15
 DORMANT: Final = 2**62  # the edge of a window in which nothing has come for its whole length
 GRACE: Final = 60 * SECOND
-_KEPT: Final = {"mean": "total", "sum": "total", "share": "total"}
+_MEANS: Final = frozenset({"mean", "share"})
 
 
 class Reading(NamedTuple):
@@ -34,8 +34,17 @@ class Reading(NamedTuple):
 
 def ring_key(window: Window) -> str:
     """What is collected for a window; windows of one key share a ring, so one rule's change never touches another's."""
-    kept = _KEPT.get(window.statistic, window.statistic)
-    return f"{kept}({text(window.source)}, {spell(window.length)})"
+    return f"{kept_kind(window)}({text(window.source)}, {spell(window.length)})"
+
+
+def needs_cover(window: Window) -> bool:
+    """Whether missing rows make the window doubtful. Events are only sent when there are some: their absence is no gap."""
+    return any(isinstance(node, PointValue) and node.name != "event" for node in walk(window.source))
+
+
+def buckets_of(length: int) -> int:
+    """How many closed buckets a window holds."""
+    return min(BUCKETS, length // width_of(length))
 
 
 def width_of(length: int) -> int:
@@ -52,7 +61,8 @@ class Ring:
     def __init__(self, window: Window, family: Family, capacity: int) -> None:
         self.length = window.length
         self.width = width_of(window.length)
-        self.buckets = min(BUCKETS, self.length // self.width)
+        self.buckets = buckets_of(window.length)
+        self._least = int(needs_cover(window))
         self.due = 0  # no bucket closes by receive time before it; a lower bound
         self.expected = np.ones(capacity, np.uint8)
         self._table = Table(
@@ -82,12 +92,14 @@ class Ring:
 
     def expect(self, devices: Int64, interval: Int64) -> None:
         """The devices report every `interval` µs."""
-        self.expected[devices] = np.clip(self.length // np.maximum(interval, 1), 1, self.buckets)
+        self.expected[devices] = self._least * np.clip(
+            self.length // np.maximum(interval, 1), 1, self.buckets
+        )
 
-    def enter(self, devices: Int64, time: Int64, closing: Int64, value: Float64) -> None:
+    def enter(self, devices: Int64, time: Int64, closing: Int64, value: Float64, soonest: Int64) -> None:
         """Put the rows' values (NaN: none) into their buckets; a bucket that ends at or before `closing` is closed.
 
-        No open bucket ends at or before its row's time.
+        No open bucket ends at or before its row's time. soonest, by device: is told of buckets that open.
         """
         edge = self.edge.take(devices)
         here = time >= edge - self.width
@@ -106,25 +118,29 @@ class Ring:
         if len(asleep):
             new = (time[asleep] // self.width + 1) * self.width
             late = new <= closing[asleep]
-            self.edge[devices[asleep[~late]]] = new[~late]
+            woken = devices[asleep[~late]]
+            self.edge[woken] = new[~late]
+            soonest[woken] = np.minimum(soonest[woken], new[~late])
             self.due = min(self.due, int(new.min()) + GRACE)
             if late.any():
-                devices, value = np.delete(devices, asleep[late]), np.delete(value, asleep[late])
+                kept = np.delete(np.arange(len(devices)), asleep[late])
+                devices, time, value = devices[kept], time[kept], value[kept]
         count = self._table["open"].take(devices)
         self._table["open"][devices] = count + np.uint32(1)
         if self._kept is not None:
-            self._kept.enter(devices, value, count == 0)
+            self._kept.enter(devices, time, value, count == 0)
 
     def close(self, devices: Int64) -> None:
         """Their open buckets close, each in place of its oldest; the next ones open, empty."""
         table = self._table
         oldest = table["oldest"].take(devices)
-        cell = devices * self.buckets + oldest
-        new, old = table["open"].take(devices), table["slots"].take(cell)
+        cell = oldest.astype(np.int64) * table.capacity + devices
+        slots = table.flat("slots")
+        new, old = table["open"].take(devices), slots.take(cell)
         filled = new > 0
         table["count"][devices] += new - old  # modulo 2**32, and so right
         table["filled"][devices] += filled.view(np.uint8) - (old > 0).view(np.uint8)
-        table["slots"][cell] = new
+        slots[cell] = new
         table["open"][devices] = 0
         table["oldest"][devices] = (oldest + np.uint8(1)) % np.uint8(self.buckets)
         table["edge"][devices] += self.width
@@ -136,6 +152,11 @@ class Ring:
         drained = (self._table["filled"].take(devices) == 0) & (self._table["open"].take(devices) == 0)
         self.edge[devices[drained]] = DORMANT
 
+    def carry(self, by: int) -> None:
+        """All buckets go ahead by `by` µs, or by what of it are whole buckets."""
+        edge = self.edge
+        edge[edge < DORMANT] += by // self.width * self.width
+
     def forget(self, devices: Int64) -> None:
         """Begin anew, as if nothing had ever come."""
         self._table.forget(devices)
@@ -143,26 +164,30 @@ class Ring:
             self._kept.table.forget(devices)
 
     def read(self, statistic: str, devices: Int64) -> Reading:
-        """The statistic over the closed buckets; delta needs two values."""
+        """The statistic over the closed buckets; delta and rate need two values."""
         count = self._table["count"].take(devices)
         filled = self._table["filled"].take(devices)
         match self._kept:
             case Totals() as totals:
-                value = totals.total(devices) / (totals.scale if statistic == "sum" else totals.scale * count)
+                value = totals.total(devices) / (
+                    totals.scale * count if statistic in _MEANS else totals.scale
+                )
             case Extremes() as extremes:
                 value = np.where(count == 0, np.nan, extremes.best(devices))
             case Ends() as ends:
-                value = np.where(count < 2, np.nan, ends.delta(devices, self._oldest(devices)))
+                change = ends.rate if statistic == "rate" else ends.delta
+                value = np.where(count < 2, np.nan, change(devices, self._oldest(devices)))
             case _:
                 value = count.astype(np.float64)
         return Reading(value, filled)
 
     def _oldest(self, devices: Int64) -> Int64:
         """The cell of the oldest closed bucket that holds a value."""
-        begin = devices * self.buckets
-        order = (self._table["oldest"].take(devices)[:, None] + np.arange(self.buckets)) % self.buckets
-        filled = self._table["slots"].take(begin[:, None] + order) > 0
-        oldest: Int64 = begin + order[np.arange(len(devices)), filled.argmax(axis=1)]
+        begin = self._table["oldest"].take(devices).astype(np.int64)
+        order = (begin + np.arange(self.buckets)[:, None]) % self.buckets
+        cells = order * self._table.capacity + devices
+        first = (self._table.flat("slots").take(cells) > 0).argmax(axis=0)
+        oldest: Int64 = cells[first, np.arange(len(devices))]
         return oldest
 
     def snapshot(self, size: int) -> dict[str, Any]:

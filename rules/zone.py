@@ -1,4 +1,4 @@
-"""Time of day in the city's zone, for columns of times."""
+"""Time of day and date in the city's zone, for columns of times."""
 
 from __future__ import annotations
 
@@ -27,14 +27,25 @@ class Zone:
 
     def time_of_day(self, time: Int64) -> Int64:
         """µs after local midnight."""
+        local: Int64 = self.local(time) % DAY
+        return local
+
+    def day(self, time: Int64) -> Int64:
+        """The local date, as days since 1970-01-01."""
+        day: Int64 = self.local(time) // DAY
+        return day
+
+    def local(self, time: Int64) -> Int64:
+        """What local clocks show, as µs since 1970-01-01 00:00 of theirs."""
         block = time // _BLOCK
         first, last = int(block.min(initial=0)), int(block.max(initial=0))
         if len(time) and first == int(block.min()) and first == last:
-            local: Int64 = (time + self._at(first)) % DAY
+            local: Int64 = time + self._at(first)
             return local
         blocks, place = np.unique(block, return_inverse=True)
         offsets = np.array([self._at(int(each)) for each in blocks], np.int64)
-        return (time + offsets[place]) % DAY
+        shifted: Int64 = time + offsets[place]
+        return shifted
 
     def _at(self, block: int) -> int:
         offset = self._offset.get(block)

@@ -49,6 +49,8 @@ FAMILY = Family(
         every.RESET,
         every.NORMAL,
         every.CLONED,
+        every.FLAT,
+        every.JUMP,
     ),
     commands=(
         Command(

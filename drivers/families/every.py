@@ -1,4 +1,4 @@
-"""What every family shares: the alarm of silence, battery and restart, and the commands of upkeep."""
+"""What every family shares: the alarms of silence, battery, restart and sensor health, and the commands of upkeep."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ NORMAL: Final = Alarm(
     "normal", "last event of the device is over", "设备恢复正常"
 )  # TALQ's end flag, as an event
 CLONED: Final = Alarm("identityCloned", "two clients use one identity", "设备身份被冒用")
+FLAT: Final = Alarm("flatLine", "value that always moves stands still", "监测值长期恒定")
+JUMP: Final = Alarm("implausibleJump", "value leaps as nothing in the world does", "监测值异常突变")
 BATTERY: Final = Alarm("batteryLevelTooLow", "battery is low", "电池电量低")
 
 RESTART: Final = Command("restart", en="restart the device", zh="重启设备")

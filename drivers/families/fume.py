@@ -38,6 +38,8 @@ FAMILY = Family(
         every.RESET,
         every.NORMAL,
         every.CLONED,
+        every.FLAT,
+        every.JUMP,
     ),
     commands=(
         Command("calibrate", en="run a zero calibration", zh="零点校准"),

@@ -47,6 +47,9 @@ FAMILY = Family(
         every.RESET,
         every.NORMAL,
         every.CLONED,
+        Alarm("coverSettled", "cover has settled", "井盖沉降"),
+        every.FLAT,
+        every.JUMP,
     ),
     commands=(
         Command(

@@ -33,6 +33,7 @@ FAMILY = Family(
         every.RESET,
         every.NORMAL,
         every.CLONED,
+        every.JUMP,
     ),
     commands=(
         Command("calibrate", en="learn the empty bay anew", zh="空位重新标定"),

@@ -51,6 +51,7 @@ FAMILY = Family(
         every.RESET,
         every.NORMAL,
         every.CLONED,
+        every.FLAT,
     ),
     commands=(
         Command(

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from drivers.telemetry import SECOND, Batch, Family, Quality
+from drivers.telemetry import MINUTE, SECOND, Batch, Family, Quality
 from rules.control import (
+    Calendar,
     Control,
     DeviceRow,
     Devices,
@@ -24,6 +25,8 @@ from rules.control import (
 from rules.document import Rule, read_rules
 from rules.transition import transition_id
 from rules.tree import Silent, Window
+from tests.rules.beyond import Town
+from tests.rules.keeping import Keeping
 from tests.rules.sight import Device, Pane, Sight, Stand, cell, pane_key
 
 
@@ -50,6 +53,8 @@ class Oracle:
         self.down: dict[str, int] = {}  # links, and since when
         self.windows: dict[tuple[str, str], dict[str, Window]] = {}  # of a rule in a family, by pane
         self.out: list[Said] = []
+        self.town = Town(self.devices)
+        self.keeping = Keeping(families, self.zone)
 
     # -- what may be called
 
@@ -62,17 +67,18 @@ class Oracle:
                 self.employ(read_rules(documents, self.families))
             case Parameter():
                 self.tune(control)
-            case GatewayUp(down=down, up=up):
-                self.stand_still(down, up)
-            case LinkDown() | LinkUp():
-                self.link(control)
+            case Calendar():
+                self.town.calendar = control
             case WatermarkRestart():
                 self.restart(control)
+            case GatewayUp() | LinkDown() | LinkUp():
+                self.outage(control)
 
     def hear(self, batch: Batch) -> list[Said]:
         if len(batch):
             self.begin(int(batch.received[0]))
         for row in range(len(batch)):
+            self.reach(int(batch.received[row]))
             device = self.alive(batch, row)
             if device is not None and cell(batch, "online", row) != 0:
                 self.hear_one(device, int(batch.received[row]))
@@ -86,8 +92,18 @@ class Oracle:
         return self.said()
 
     def sweep(self, now: int) -> list[Said]:
-        self.tick(now)
+        self.pass_(now)
         return self.said()
+
+    def reach(self, now: int) -> None:
+        """Before a minute closes, what ran out before is said."""
+        while self.keeping.filled and (min(self.keeping.filled) + 2) * MINUTE <= now:
+            self.tick((min(self.keeping.filled) + 2) * MINUTE - 1)
+            self.keeping.filled.remove(min(self.keeping.filled))
+
+    def pass_(self, now: int) -> None:
+        self.reach(now)
+        self.tick(now)
 
     def said(self) -> list[Said]:
         out, self.out = self.out, []
@@ -109,6 +125,7 @@ class Oracle:
                 if device.stand(rule).raised:
                     self.withdraw(rule, device)
             self.clean(device)
+            device.seen, device.hours = {}, {}
 
     def restart(self, control: WatermarkRestart) -> None:
         device = self.devices.get((control.family, control.device))
@@ -116,7 +133,7 @@ class Oracle:
             self.clean(device)
 
     def clean(self, device: Device) -> None:
-        device.panes = {}
+        device.panes, device.before, device.fresh = {}, {}, {}
         for stand in device.stands.values():
             stand.pending = None
 
@@ -126,8 +143,14 @@ class Oracle:
         if control.value is not None:
             self.overrides[key] = control.value
 
+    def outage(self, control: GatewayUp | LinkDown | LinkUp) -> None:
+        if isinstance(control, GatewayUp):
+            self.stand_still(control.down, control.up)
+        else:
+            self.link(control)
+
     def stand_still(self, down: int, up: int) -> None:
-        self.tick(down)
+        self.pass_(down)
         for device in self.devices.values():
             self.shift(device, min(down, self.down.get(device.row.link, down)), up)
         self.down = dict.fromkeys(self.down, up)
@@ -139,7 +162,7 @@ class Oracle:
     def link(self, control: LinkDown | LinkUp) -> None:
         if isinstance(control, LinkDown):
             if control.link not in self.down:
-                self.tick(control.time)
+                self.pass_(control.time)
                 self.down[control.link] = control.time
         elif control.link in self.down:
             down = self.down.pop(control.link)
@@ -166,6 +189,7 @@ class Oracle:
                     self.withdraw(rule, device)
             wanted = {key for rule in self.rules_of(name) for key in self.windows[rule.id, name]}
             device.panes = {key: pane for key, pane in device.panes.items() if key in wanted}
+        self.keeping.keep(rules, list(self.devices.values()))
 
     def follow(self, device: Device, rule: Rule, old: dict[str, Rule]) -> None:
         """A rule of the new set; what is left in `old` is withdrawn."""
@@ -237,6 +261,7 @@ class Oracle:
         }
         device.last.update(carried)
         device.newest = time
+        moves = self.keeping.remember(device, carried, time, received)
         for rule in self.judged(device, windowed=False):
             self.judge(rule, device, time, received)
         wanted: dict[str, Window] = {}
@@ -246,7 +271,7 @@ class Oracle:
             wanted.update(panes)
         for key, window in wanted.items():
             pane = device.panes.setdefault(key, Pane.of(window))
-            value = Sight(device, time, carried, self.zone).source(window)
+            value = Sight(device, time, carried, self.zone, moves=moves).source(window)
             self.enter(pane, value, time, received - device.grace)
 
     def enter(self, pane: Pane, value: float | None, time: int, closing: int) -> None:
@@ -256,7 +281,7 @@ class Oracle:
         if pane.open is None and (number + 1) * pane.width > closing:
             pane.open = number
         if pane.open == number:
-            pane.values.setdefault(number, []).append(value)
+            pane.values.setdefault(number, []).append((time, value))
 
     def close(self, device: Device, time: int | None, received: int) -> None:
         """Close bucket after bucket, in order of their ends, and judge at each end."""
@@ -310,7 +335,7 @@ class Oracle:
 
     def judge(self, rule: Rule, device: Device, time: int, received: int) -> None:
         meaning, stand = rule.meanings[device.family.name], device.stand(rule)
-        sight = self.sight(rule, device, time)
+        sight = self.sight(rule, device, (time, received))
         if stand.raised:
             held = sight.truth(meaning.when if meaning.clear is None else meaning.clear)
             if held is (meaning.clear is not None):
@@ -323,11 +348,12 @@ class Oracle:
             if time >= deadline:
                 self.turn(rule, device, True, (deadline, min(received, limit)))
 
-    def sight(self, rule: Rule, device: Device, time: int) -> Sight:
+    def sight(self, rule: Rule, device: Device, at: tuple[int, int]) -> Sight:
         def parameter(name: str) -> float:
             return self.parameter(rule, name, device)
 
-        return Sight(device, time, device.last, self.zone, rule.valid, parameter)
+        time, received = at
+        return Sight(device, time, device.last, self.zone, rule.valid, parameter, received, self.town)
 
     # -- state
 

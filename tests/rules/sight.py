@@ -10,28 +10,37 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from drivers.telemetry import LAST_JUDGED, MINUTE, SECOND, Batch, Family
+from drivers.telemetry import HOUR, LAST_JUDGED, MINUTE, SECOND, Batch, Family
 from rules.control import DeviceRow
 from rules.document import Rule
 from rules.tree import (
     Absolute,
+    Aged,
     Arithmetic,
     AttributeValue,
     Between,
     Both,
+    Changed,
     Compare,
     Condition,
     Constant,
+    Date,
     Either,
+    Known,
     Negation,
     Number,
     ParameterValue,
     PointValue,
+    Rises,
     Sun,
+    SunHeight,
+    Usual,
     Window,
     text,
+    walk,
 )
-from tests.rules.sunlight import sun_up
+from tests.rules.beyond import NOWHERE, Town, told_date, usual
+from tests.rules.sunlight import sun_height, sun_up
 
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
@@ -62,7 +71,7 @@ class Pane:
     width: int
     buckets: int
     open: int | None = None
-    values: dict[int, list[float]] = field(default_factory=dict)
+    values: dict[int, list[tuple[int, float]]] = field(default_factory=dict)  # (time, value)
 
     @classmethod
     def of(cls, window: Window) -> Pane:
@@ -73,7 +82,7 @@ class Pane:
     def end(self) -> int | None:
         return None if self.open is None else (self.open + 1) * self.width
 
-    def closed(self) -> list[list[float]]:
+    def closed(self) -> list[list[tuple[int, float]]]:
         """The values of the closed buckets that hold any, oldest first."""
         if self.open is None:
             return []
@@ -96,6 +105,15 @@ class Device:
     newest: int | None = None
     panes: dict[str, Pane] = field(default_factory=dict)
     stands: dict[str, Stand] = field(default_factory=dict)
+    before: dict[str, float] = field(default_factory=dict)  # of traces: the last known value
+    fresh: dict[str, float | None] = field(default_factory=dict)  # of traces: what the newest row changed
+    carried: dict[str, int] = field(default_factory=dict)  # point: time of the newest row that carries it
+    hours: dict[str, dict[int, list[int]]] = field(
+        default_factory=dict
+    )  # usual: hour, values as whole fractions
+    seen: dict[str, list[tuple[int, int, float | None]]] = field(
+        default_factory=dict
+    )  # (minute, time, value)
 
     def stand(self, rule: Rule) -> Stand:
         return self.stands.setdefault(rule.id, Stand())
@@ -113,6 +131,9 @@ class Sight:
     zone: ZoneInfo
     valid: float = 0.0
     parameter: Callable[[str], float] = float
+    received: int = 0
+    town: Town = NOWHERE
+    moves: Mapping[str, float | None] = field(default_factory=dict)
 
     def truth(self, node: Condition) -> bool | None:
         match node:
@@ -133,9 +154,15 @@ class Sight:
 
     def timed(self, node: Condition) -> bool | None:
         match node:
-            case Sun(night=night):
-                up = sun_up(self.time, self.device.row.lat, self.device.row.lon)
+            case Sun(night=night, dusk=dusk, dawn=dawn):
+                up = sun_up(self.time, self.device.row.lat, self.device.row.lon, dusk, dawn)
                 return None if up is None else up is not night
+            case Changed():
+                fresh = self.device.fresh.get(text(node))
+                return None if fresh is None else bool(fresh)
+            case Date(kind=kind):
+                day = datetime.fromtimestamp(self.time // SECOND, UTC).astimezone(self.zone).date()
+                return told_date(kind, day, self.town.calendar)
             case Between(start=start, end=end):
                 local = datetime.fromtimestamp(self.time // SECOND, UTC).astimezone(self.zone)
                 now = (local.hour * 60 + local.minute) * MINUTE
@@ -156,9 +183,28 @@ class Sight:
             return self.device.row.attributes.get(node.name)
         if isinstance(node, ParameterValue):
             return self.parameter(node.name)
-        return self.computed(node)
+        if isinstance(node, Absolute | Arithmetic | Known | Window):
+            return self.computed(node)
+        return self.remembered(node)
 
-    def computed(self, node: Absolute | Arithmetic | Window) -> float | None:
+    def remembered(self, node: Number) -> float | None:
+        device = self.device
+        match node:
+            case Aged(point=point, age=age):
+                since = device.carried.get(point.name)
+                return self.values.get(point.name) if since is not None and self.time - since <= age else None
+            case Usual(days=days, point=point):
+                scale = scale_of(point, device.family)
+                found, known = usual(device.hours.get(text(node), {}), self.time, days, scale)
+                return found if known >= self.valid * days else None
+            case SunHeight():
+                return sun_height(self.time, device.row.lat, device.row.lon)
+            case _:
+                return self.town.other(node, device, self.received)
+
+    def computed(self, node: Absolute | Arithmetic | Known | Window) -> float | None:
+        if isinstance(node, Known):
+            return next((found for item in node.items if (found := self.number(item)) is not None), None)
         if isinstance(node, Absolute):
             inner = self.number(node.item)
             return None if inner is None else abs(inner)
@@ -174,40 +220,56 @@ class Sight:
         closed = pane.closed()
         interval = self.device.row.interval or self.device.family.interval
         expected = min(pane.buckets, max(1, window.length // interval))
-        if len(closed) < self.valid * expected:
+        events = {each.name for each in walk(window.source) if isinstance(each, PointValue)} == {"event"}
+        if len(closed) < self.valid * expected and not events:
             return None
-        values = [value for bucket in closed for value in bucket]
-        scale = scale_of(window, self.device.family)
+        timed = [pair for bucket in closed for pair in bucket]
+        values = [value for _, value in timed]
+        scale = scale_of(window.source, self.device.family)
         total = sum(round(value * scale) for value in values)
         figures: dict[str, Callable[[], float | None]] = {
-            "count": lambda: float(len(values)),
-            "sum": lambda: total / scale,
+            "count": lambda: float(len(values) if isinstance(window.source, PointValue) else total / scale),
+            **dict.fromkeys(("sum", "changes", "cycles"), lambda: total / scale),
             "mean": lambda: total / (scale * len(values)) if values else None,
             "share": lambda: total / (scale * len(values)) if values else None,
             "min": lambda: min(values, default=None),
             "max": lambda: max(values, default=None),
             "delta": lambda: values[-1] - values[0] if len(values) > 1 else None,
+            "rate": lambda: rate_of(timed),
         }
         return figures[window.statistic]()
 
     def source(self, window: Window) -> float | None:
         """What the row itself puts into a window."""
+        if isinstance(window.source, Changed | Rises):
+            return self.moves[text(window.source)]
         if isinstance(window.source, PointValue):
             return self.values.get(window.source.name)
         held = self.truth(window.source)
         return None if held is None else float(held)
 
 
+def rate_of(timed: list[tuple[int, float]]) -> float | None:
+    """An hour, from the first to the last of them."""
+    if len(timed) < 2 or timed[-1][0] <= timed[0][0]:
+        return None
+    return (timed[-1][1] - timed[0][1]) / ((timed[-1][0] - timed[0][0]) / HOUR)
+
+
 def pane_key(window: Window) -> str:
-    kind = {"mean": "sum", "share": "sum"}.get(window.statistic, window.statistic)
+    kind = {"mean": "sum", "share": "sum", "changes": "sum", "cycles": "sum", "rate": "delta"}.get(
+        window.statistic, window.statistic
+    )
+    if kind == "count" and not isinstance(window.source, PointValue):
+        kind = "sum"
     return f"{kind} of {text(window.source)} over {window.length}"
 
 
-def scale_of(window: Window, family: Family) -> float:
+def scale_of(source: object, family: Family) -> float:
     """Sums are kept in the finest decimal fraction that leaves the largest value within 2**40."""
     bound = 1.0
-    if isinstance(window.source, PointValue):
-        point = family.points[window.source.row]
+    if isinstance(source, PointValue):
+        point = family.points[source.row]
         bound = max(abs(point.low), abs(point.high))
     return float(max(10**n for n in range(20) if bound * 10.0**n <= 2**40))
 

@@ -1,10 +1,9 @@
-"""Random life of a small city as a control log and rows, drawn by hypothesis; and ways to run an engine over it."""
+"""Random life of a small city as a control log and rows, drawn by hypothesis."""
 
 from __future__ import annotations
 
-import copy
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from drivers.telemetry import MINUTE, SECOND, Alarm, Batch, Family, Flag, Point, Quality
 from rules.control import (
-    Control,
+    Calendar,
     DeviceRow,
     Devices,
     GatewayUp,
@@ -22,10 +21,8 @@ from rules.control import (
     Rules,
     WatermarkRestart,
 )
-from rules.engine import Engine
-from rules.transition import Transition
 
-EXAMPLES = 10_000 if os.environ.get("CITYGATE_HYPOTHESIS") == "deep" else 120
+EXAMPLES = 10_000 if os.environ.get("CITYGATE_HYPOTHESIS") == "deep" else 200
 
 PROBE = Family(
     "probe",
@@ -90,6 +87,50 @@ OTHERS = [
     rule("slow", "mean(tilt, 60s) > 5 deg and min(power, 30s) > 0", hold="8s", valid=0),
     rule("quiet", "silent(3m)", families=["*"], version=2),
 ]
+BEYOND = [
+    rule("rate", "rate(tilt, 60s) > 30 deg/h", clear="rate(tilt, 60s) < 0.2 deg/min", valid=0),
+    rule("turns", "changed(door) and tilt > 3 deg"),
+    rule("cycling", "cycles(open, 2m) >= 1", valid=0),
+    rule("moves", "changes(tilt, 45s) > 2 or changed(power, 2m)", valid=0.1, hold="8s"),
+    rule("events", 'count(event == "bumped", 2m) >= 2', clear='count(event == "bumped", 30s) < 1'),
+    rule(
+        "aged",
+        "last(power, max 30s) > 10 W",
+        clear='last(power, max 2m) <= 10 W or last(door, max 9s) == "open"',
+    ),
+    rule("fed", "meter.power > 2 kW and tilt > 3 deg", hold="20s"),
+    rule("mother", 'parent.door == "open" and power > 5 W', clear="probe.closed"),
+    rule(
+        "alone",
+        "tilt > peers(median, tilt, by area, min 1) + 3 deg",
+        clear="tilt < peers(mean, tilt, by parent, min 1)",
+    ),
+    rule(
+        "crowd",
+        "mean(tilt, 60s) > peers(max, tilt, by parent, min 1) - peers(min, power, min 1) / 4 W * 1 deg",
+        valid=0,
+    ),
+    rule(
+        "habit",
+        "power > 1.2 * usual(power, 2d) + 1 W",
+        clear="mean(power, 30s) < usual(power, 3d)",
+        valid=0.4,
+    ),
+    rule("limits", "tilt > known(attr.rated_power / 3 W * 1 deg, 8 deg)"),
+    rule("dusk", "night(+30m, -20m) and tilt > 3 deg or sun < -16 deg and day(-2h, +90m) and power > 20 W"),
+    rule(
+        "dates", "workday and not tuesday and tilt > 4 deg or holiday and power > 5 W or weekend and closed"
+    ),
+    rule("around", "site.tilt > 5 deg", families=["meter"]),
+    rule("quiet", "silent(5m)", families=["*"]),
+]
+SETS = [RULES, BEYOND, OTHERS, [*OTHERS[:4], *BEYOND[1:12:2]]]
+CALENDARS = [
+    Calendar([2026], ["2026-03-11", "2026-03-12"], ["2026-03-14"]),
+    Calendar([2025]),
+    Calendar([2026, 2027]),
+]
+PARENTS = ("meter-0", "probe-0", "", "probe-2", "nobody")
 PRODUCTS = ("p-one", "p-two")
 LINKS = ("", "east", "west")
 AREAS = ("north", "north/lake", "north2", "south/hill/top")
@@ -125,11 +166,51 @@ class Restart:
     """The gateway stops and comes back with its snapshot."""
 
 
-Step = Row | Sweep | Restart | Devices | Rules | Parameter | GatewayUp | LinkDown | LinkUp | WatermarkRestart
+Step = (
+    Row
+    | Sweep
+    | Restart
+    | Devices
+    | Rules
+    | Parameter
+    | Calendar
+    | GatewayUp
+    | LinkDown
+    | LinkUp
+    | WatermarkRestart
+)
 
 
 LAGS = (0, 0, 0, 0, 0, 0, 1, 2, 5, 30, 61, 75, 140, 600, -30)
-JUMPS = (0, 0, 0, 1, 1, 1, 2, 2, 4, 4, 4, 5, 10, 10, 15, 20, 30, 60, 61, 75, 120, 300, 301, 3600, 50_000)
+JUMPS = (
+    0,
+    0,
+    0,
+    1,
+    1,
+    1,
+    2,
+    2,
+    4,
+    4,
+    4,
+    5,
+    10,
+    10,
+    15,
+    20,
+    30,
+    60,
+    61,
+    75,
+    120,
+    300,
+    301,
+    3600,
+    50_000,
+    86_400,
+)
+STEADY = (*JUMPS[:18], 5, 5, 10, 10, 15)  # windows fill, minutes close one by one
 VALUES = (0.0, 2.0, 4.0, 5.0, 8.0, 10.0, 10.1, 12.0, 20.0, 35.0, 40.0, float("nan"), -3.3, 0.1, 7.7, 11.0)
 QUALITIES = (Quality.FAULT, Quality.OVER_RANGE, Quality.ABSENT, Quality.CALIBRATING)
 CHUNK = 12  # drawn bytes a step
@@ -143,15 +224,16 @@ class City:
     newest: dict[tuple[str, int], int] = field(default_factory=dict)
     values: dict[tuple[str, int, str], float] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)  # links
+    jumps: tuple[int, ...] = JUMPS
     log: list[Step] = field(default_factory=list)
 
     def add(self, drawn: bytes) -> None:
         kind, *numbers = drawn
         if kind < 200:
-            self.now += JUMPS[numbers[0] % len(JUMPS)] * SECOND
+            self.now += self.jumps[numbers[0] % len(self.jumps)] * SECOND
             self.row(numbers[1:])
         elif kind < 220:
-            self.now += JUMPS[numbers[0] % len(JUMPS)] * SECOND
+            self.now += self.jumps[numbers[0] % len(self.jumps)] * SECOND
             self.log.append(Sweep(self.now))
         else:
             self.log.append(self.other(kind, numbers))
@@ -168,8 +250,8 @@ class City:
             return Devices("probe", [device(first % 7, second % 4, third % 2, fourth % 9)])
         if kind < 243:
             return self.outage(numbers)
-        if kind < 246:
-            return Rules(OTHERS if first % 2 else RULES)
+        if kind < 247:
+            return Rules(SETS[first % len(SETS)]) if kind < 246 else CALENDARS[first % len(CALENDARS)]
         if kind < 250:
             key = ("probe", first % 6)
             self.newest[key] = self.newest.get(key, self.now) - abs(LAGS[second % len(LAGS)]) * SECOND
@@ -227,6 +309,7 @@ def device(index: int, area: int = 0, product: int = 0, variant: int = 0, family
         interval=(0, 30 * SECOND)[variant % 2],
         lateness=(0, 20 * SECOND)[variant // 2 % 2],
         link=LINKS[(index + area) % 3],
+        parent=PARENTS[(index + variant) % len(PARENTS)],
         attributes={} if variant == 3 else {"rated_power": 30.0},
         retired=variant == 8,
     )
@@ -234,21 +317,22 @@ def device(index: int, area: int = 0, product: int = 0, variant: int = 0, family
 
 def build(drawn: bytes) -> list[Step]:
     """A log: devices and rules first, then what was drawn, and a long silence at last."""
-    city = City()
+    city = City(jumps=STEADY if drawn[0] & 2 else JUMPS)
     city.log += [
         Devices("probe", [device(index, index % 4, index % 2, index % 4) for index in range(5)]),
         Devices("meter", [device(0, family="meter")]),
-        Rules(RULES),
+        Rules(SETS[drawn[0] % 2]),
+        CALENDARS[0],
         Sweep(START),
     ]
-    for start in range(0, len(drawn) - CHUNK + 1, CHUNK):
+    for start in range(1, len(drawn) - CHUNK + 1, CHUNK):
         city.add(drawn[start : start + CHUNK])
     city.now += 7200 * SECOND
     city.log.append(Sweep(city.now))
     return city.log
 
 
-streams = st.binary(min_size=20 * CHUNK, max_size=80 * CHUNK).map(build)
+streams = st.binary(min_size=20 * CHUNK, max_size=60 * CHUNK).map(build)
 
 
 def batch_of(rows: Sequence[Row]) -> Batch:
@@ -262,56 +346,6 @@ def batch_of(rows: Sequence[Row]) -> Batch:
             batch.values[family.index[name], place] = value
             batch.quality[family.index[name], place] = quality
     return batch
-
-
-@dataclass
-class Live:
-    """An engine that is fed a log, `size` rows at a time at most."""
-
-    size: int
-    sweeps: bool = True
-    engine: Engine = field(default_factory=lambda: Engine(FAMILIES))
-    out: list[Transition] = field(default_factory=list)
-
-    def run(self, log: Iterable[Step]) -> list[Transition]:
-        rows: list[Row] = []
-        steps = list(log)
-        for place, step in enumerate(steps):
-            if isinstance(step, Row):
-                rows.append(step)
-                if len(rows) >= self.size:
-                    self.tick(rows)
-                continue
-            self.tick(rows)
-            self.other(step, last=place == len(steps) - 1)
-        self.tick(rows)
-        return sorted(self.out, key=lambda each: (each.time, each.rule, each.family, each.index))
-
-    def tick(self, rows: list[Row]) -> None:
-        for family in dict.fromkeys(row.family.name for row in rows):
-            batch = batch_of([row for row in rows if row.family.name == family])
-            self.take(self.engine.hear(batch))
-            self.take(self.engine.evaluate(batch.take(batch.flags == 0)))
-        rows.clear()
-
-    def other(self, step: Step, last: bool) -> None:
-        if isinstance(step, Sweep):
-            if self.sweeps or last or step.now == START:
-                self.take(self.engine.sweep(step.now))
-        elif isinstance(step, Restart):
-            saved = copy.deepcopy(self.engine.snapshot())
-            self.engine.snapshot()["families"]["probe"]["memory"]["heard"][:] = 0  # a snapshot is a copy
-            self.engine = Engine(FAMILIES)
-            self.engine.restore(saved)
-        else:
-            assert not isinstance(step, Row)
-            control: Control = step
-            self.engine.control(control)
-
-    def take(self, said: list[Transition]) -> None:
-        keys = [(each.time, each.rule, each.family, each.index) for each in said]
-        assert keys == sorted(keys)
-        self.out += said
 
 
 def plain(values: dict[str, float]) -> dict[str, tuple[float, int]]:

@@ -33,14 +33,23 @@ def sun_position(time: float) -> tuple[float, float]:
     return math.asin(math.sin(oblique) * math.sin(seen)), equation
 
 
-def sun_up(time: int, lat: float, lon: float) -> bool | None:
-    """None where the place is unknown."""
+def sun_height(time: int, lat: float, lon: float) -> float:
+    """Degrees, without refraction; NaN where the place is unknown."""
+    declination, equation = sun_position(time)
+    angle = math.radians((time / MINUTE + lon * 4 + equation) % 1440 / 4 - 180)
+    phi = math.radians(lat)
+    sine = math.sin(phi) * math.sin(declination)
+    return math.degrees(math.asin(sine + math.cos(phi) * math.cos(declination) * math.cos(angle)))
+
+
+def sun_up(time: int, lat: float, lon: float, dusk: int = 0, dawn: int = 0) -> bool | None:
+    """Whether it is day, from `dawn` after sunrise to `dusk` after sunset; None where the place is unknown."""
     if math.isnan(lat) or math.isnan(lon):
         return None
     around = round((time + lon * 4 * MINUTE - DAY / 2) / DAY)
     for day in (around - 1, around, around + 1):
         noon = day * DAY + DAY / 2 - lon * 4 * MINUTE
-        if sun_edge(noon, lat, -1) <= time < sun_edge(noon, lat, 1):
+        if sun_edge(noon, lat, -1) + dawn <= time < sun_edge(noon, lat, 1) + dusk:
             return True
     return False
 

@@ -8,10 +8,12 @@ import numpy as np
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from rules.check import ConditionError, Vocabulary, check
+from rules.check import ConditionError, check
+from rules.city import City
 from rules.compile import false_kernel, true_kernel
 from rules.control import DeviceRow
 from rules.memory import Memory
+from rules.names import Vocabulary
 from rules.scene import Moment
 from rules.tree import text
 from rules.units import parse_unit
@@ -102,11 +104,11 @@ def test_kernels_agree_with_plain_python(
         tree = check(condition, VOCABULARY)
     except ConditionError:  # larger than a rule may be
         reject()
-    memory = Memory(PROBE, ZONE)
+    memory = Memory(PROBE, City(ZONE))
     memory.register(PLACE.rows)
     for name, column in {"tilt": tilt, "power": power, "level": power[::-1], "door": door}.items():
         memory.last[PROBE.index[name], :ROWS] = column
-    moment = Moment(memory, np.arange(ROWS), np.array(PLACE.times)).of(Bound(limit))  # type: ignore[arg-type]
+    moment = Moment(memory, np.arange(ROWS), np.array(PLACE.times), np.array(PLACE.times)).of(Bound(limit))  # type: ignore[arg-type]
     with np.errstate(all="ignore"):
         true, false = true_kernel(tree)(moment), false_kernel(tree)(moment)
     for row in range(ROWS):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from typing import NamedTuple
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.telemetry import MINUTE, NO_TIME, SECOND, Batch, Family, Flag, Kind, Point, Quality
+from drivers.telemetry import DAY, MINUTE, NO_TIME, SECOND, Batch, Family, Flag, Kind, Point, Quality
 from rules.control import DeviceRow, Devices, WatermarkRestart
 from rules.order import Order
 
@@ -171,3 +174,128 @@ def test_replay_of_stored_rows_rebuilds_the_same_watermarks(
         replayed.observe(stamped.batch)
         assert live.admit(stamped.batch).time.tolist() == replayed.admit(stamped.batch).time.tolist()
     np.testing.assert_equal(replayed.snapshot(), live.snapshot())
+
+
+class Row(NamedTuple):
+    device: int
+    time: int | None
+    received: int
+    kind: Kind
+    historical: bool
+
+
+class Verdict(NamedTuple):
+    time: int
+    flags: int
+    suspect: bool
+
+
+class Definition:
+    """Law 3 of one row after the other, in plain numbers. interval, lateness: by device."""
+
+    def __init__(self, interval: dict[int, int], lateness: dict[int, int]) -> None:
+        self.interval, self.lateness = interval, lateness
+        self.seen: dict[tuple[int, Kind], int] = defaultdict(lambda: NO_TIME)
+        self.frontier: dict[int, int] = defaultdict(lambda: NO_TIME)
+        self.waiting: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        self.behind: dict[int, list[int]] = defaultdict(list)  # receive times of late rows since one in time
+        self.restarts: list[WatermarkRestart] = []
+
+    def stamp(self, row: Row) -> Verdict:
+        device, received = row.device, row.received
+        time, flags = row.time, int(Flag.HISTORICAL) if row.historical else 0
+        if time is not None and (
+            time > received + 60 * SECOND or (not row.historical and time < received - 7 * DAY)
+        ):
+            time, flags = None, flags | Flag.CLOCK
+        seen = self.seen[device, row.kind]
+        time = max(received, seen + 1) if time is None else time
+        self._pass(device, received)
+        if row.kind is Kind.SAMPLE and not row.historical:
+            flags |= self._live(device, time, received)
+        self.seen[device, row.kind] = max(seen, time)
+        return Verdict(time, int(flags), time <= seen)
+
+    def _pass(self, device: int, received: int) -> None:
+        """What waited for `lateness` has been judged."""
+        if not self.lateness[device]:
+            return
+        old = [one for one in self.waiting[device] if one[0] <= received - self.lateness[device]]
+        self.waiting[device] = self.waiting[device][len(old) :]
+        self.frontier[device] = max([self.frontier[device], *(time for _, time in old)])
+
+    def _live(self, device: int, time: int, received: int) -> int:
+        behind = self.behind[device]
+        if time < self.frontier[device]:
+            if len(behind) < 2 or received - behind[0] < 3 * self.interval[device]:
+                behind.append(received)
+                return int(Flag.LATE)
+            self.restarts.append(WatermarkRestart("dust", device, time))
+            self.frontier[device], self.waiting[device] = time, []
+        behind.clear()
+        self.frontier[device] = max(self.frontier[device], time - self.lateness[device])
+        self.waiting[device].append((received, time))
+        return 0
+
+
+OFFSETS = st.integers(-40, 40) | st.sampled_from([None, 61, -8 * 86_400])
+ROWS = st.tuples(
+    st.integers(0, 3),
+    OFFSETS,
+    st.sampled_from([0, 0, 0, 1, 9]),
+    st.sampled_from([Kind.SAMPLE, Kind.SAMPLE, Kind.SAMPLE, Kind.STATUS, Kind.HOUR]),
+    st.sampled_from([False, False, False, True]),
+)
+SPANS = st.tuples(*[st.sampled_from([SECOND, 5 * SECOND, DAY])] * 4)
+LATENESS = st.tuples(*[st.sampled_from([0, 0, 0, 7 * SECOND])] * 4)
+
+
+@given(st.lists(ROWS, max_size=60), st.lists(st.integers(1, 40), max_size=3), SPANS, LATENESS)
+def test_a_batch_is_stamped_as_its_rows_would_be_one_by_one(
+    steps: list[tuple[int, int | None, int, Kind, bool]],
+    cuts: list[int],
+    spans: tuple[int, ...],
+    lateness: tuple[int, ...],
+) -> None:
+    received, rows = NOON, []
+    for device, offset, gap, kind, historical in steps:
+        received += gap * SECOND
+        time = None if offset is None else received + offset * SECOND
+        rows.append(Row(device, time, received, kind, historical))
+    marks = Order({"dust": FAMILY})
+    marks.control(
+        Devices(
+            "dust",
+            [
+                DeviceRow(i, f"DU-{i}", "generic-dust", interval=spans[i], lateness=lateness[i])
+                for i in range(4)
+            ],
+        )
+    )
+    told: list[Verdict] = []
+    restarts: list[WatermarkRestart] = []
+    rest = rows
+    for cut in [*cuts, len(rows)]:
+        piece, rest = rest[:cut], rest[cut:]
+        mine = batch(*((row.device, row.time, row.received) for row in piece))
+        mine.kind[:] = [row.kind for row in piece]
+        mine.flags[:] = [Flag.HISTORICAL if row.historical else 0 for row in piece]
+        stamped = marks.stamp(mine)
+        restarts += stamped.restarts
+        columns = (stamped.batch.time, stamped.batch.flags, stamped.suspects)
+        told += map(Verdict, *(column.tolist() for column in columns))
+    one_by_one = Definition(dict(enumerate(spans)), dict(enumerate(lateness)))
+    assert told == [one_by_one.stamp(row) for row in rows]
+    assert restarts == one_by_one.restarts
+
+
+def test_ten_thousand_rows_of_one_device_are_a_few_steps_and_the_same() -> None:
+    marks, n = order(), 10_000
+    times = NOON + np.random.default_rng(7).permutation(n).astype(np.int64)
+    mine = Batch.empty(FAMILY, n)
+    mine.device[:], mine.time[:], mine.received[:], mine.kind[:] = 1, times, NOON + SECOND, Kind.SAMPLE
+    highest = np.maximum.accumulate(times)
+    late = np.append(False, times[1:] < highest[:-1])
+    stamped = marks.stamp(mine)
+    assert np.array_equal(stamped.batch.flags, np.where(late, Flag.LATE, 0))
+    assert np.array_equal(stamped.suspects, late)

@@ -58,8 +58,8 @@ def test_the_sun_may_be_up_or_down_all_day() -> None:
     almanac = Almanac(1)
     who = np.zeros(24, np.int64)
     hours = np.arange(24) * HOUR
-    assert almanac.up(who, summer + hours, lat, lon).all()
-    assert not almanac.up(who, winter + hours, lat, lon).any()
+    assert almanac.up(who, summer + hours, (lat, lon)).all()
+    assert not almanac.up(who, winter + hours, (lat, lon)).any()
 
 
 def test_days_join_without_a_gap() -> None:
@@ -75,9 +75,9 @@ def test_a_device_that_moves_gets_another_sun() -> None:
     lat, lon = np.array([31.2]), np.array([121.5])
     noon = np.array([micros(datetime(2026, 3, 10, 4, tzinfo=UTC))])
     who = np.array([0])
-    assert almanac.up(who, noon, lat, lon)[0]
+    assert almanac.up(who, noon, (lat, lon))[0]
     almanac.moved(who)
-    assert not almanac.up(who, noon, lat, np.array([-60.0]))[0]
+    assert not almanac.up(who, noon, (lat, np.array([-60.0])))[0]
 
 
 def test_time_of_day_follows_the_zone_through_summer_time() -> None:

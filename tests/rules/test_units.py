@@ -50,8 +50,8 @@ def test_every_unit_of_the_families_and_attributes_can_be_written() -> None:
     for family in FAMILIES.values():
         for point in family.points:
             parse_unit(point.unit, frozenset({point.unit}))
-    for unit in ATTRIBUTES.values():
-        parse_unit(unit)
+    for attribute in ATTRIBUTES.values():
+        parse_unit(attribute.unit)
 
 
 @pytest.mark.parametrize(

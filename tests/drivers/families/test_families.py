@@ -34,7 +34,7 @@ UNITS = {
     "%LEL",
     "ppm",
 } | {""}
-EVERY = ["communicationFailure", "deviceLost", "deviceReset", "normal", "identityCloned"]
+EVERY = {"communicationFailure", "deviceLost", "deviceReset", "normal", "identityCloned"}
 
 
 def families() -> list[Family]:
@@ -75,7 +75,7 @@ def test_points_alarms_and_commands_have_no_twins(family: Family) -> None:
 
 @pytest.mark.parametrize("family", families(), ids=list(FAMILIES))
 def test_every_family_can_fall_silent_restart_and_be_told_to_report(family: Family) -> None:
-    assert [alarm.name for alarm in family.alarms][-len(EVERY) :] == EVERY
+    assert {alarm.name for alarm in family.alarms} >= EVERY
     assert {"reportInterval", "restart"} <= {command.name for command in family.commands}
     assert family.interval >= MINUTE
     assert all(alarm.en and alarm.zh for alarm in family.alarms)
