@@ -16,7 +16,7 @@ from gateway.history.duck import History
 from gateway.history.mirror import Mirror
 from gateway.history.mirror_settings import MirrorSettings
 from gateway.history.settings import HistorySettings
-from gateway.history.sink import InfluxSink, Refused
+from gateway.history.sink import Refused
 from gateway.history.upkeep import Upkeep
 from gateway.tasks import Tasks
 
@@ -42,10 +42,18 @@ class Care:
         self.mirrored = mirrored
         self.mirror: Mirror | None = None
         if mirrored.url:
+            from gateway.history.influx import InfluxSink  # noqa: PLC0415 - see there
+
             chance = random.SystemRandom()
             self.mirror = Mirror(history, data, InfluxSink(mirrored), mirrored, clock, chance, refuse)
         self.compactor = Compactor(history, settings, clock, self.passed)
         self._upkeep = Upkeep(self.compactor, history.space, settings, clock, spare)
+
+    def change(self, settings: HistorySettings) -> None:
+        """Other limits and times, from the next look on; threads, memory and readers stay as they were."""
+        self.history.change(settings)
+        self.compactor.change(settings)
+        self._upkeep.change(settings)
 
     def passed(self) -> int:
         """The tick that snapshot and mirror have passed."""

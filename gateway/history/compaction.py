@@ -1,8 +1,9 @@
 """Hot rows become Parquet parts, small step by small step, between ticks and beside them (design 2).
 
-Only rows of ticks that snapshot and mirror have passed move: a replay never needs them. A family's oldest rows become a
-part when there are enough of them, the rest when their UTC day is over; the parts of a day that is over are then merged.
-A kill at any point leaves files that no list names, and the next start removes them.
+Only rows of ticks that snapshot and mirror have passed move: a replay never needs them. The oldest become parts, one a
+family and day, when there are enough of them, the rest when their UTC day is over. Parts of a day are merged, some when
+many small ones wait, all when it is over. A kill at any point leaves files that no list names, and the next start removes
+them.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
@@ -23,7 +25,7 @@ import duckdb
 from drivers.telemetry import DAY, MINUTE, Family
 from gateway.clock import Clock
 from gateway.errors import StoreError
-from gateway.history import manifest, parquet, tables
+from gateway.history import hot, manifest, parquet, tables
 from gateway.history.duck import History, Moved
 from gateway.history.manifest import Part
 from gateway.history.parquet import Place
@@ -35,16 +37,13 @@ log = logging.getLogger(__name__)
 NICE: Final = 10  # of the thread that writes parts: ticks go first
 GRACE: Final = 60.0  # real seconds; a query that began with a dropped part may still read it
 LATEST: Final = 2**62
+SLICES: Final = (
+    4  # hot rows move as soon as they would make this share of a part: few of them stay to be looked through
+)
+MANY: Final = 4  # small parts of a family and day that are merged before it is over
+SMALL: Final = 2 / 3  # of a part; merging many yields none that is smaller, or but one
 
 Result = TypeVar("Result")
-
-
-class Slice(NamedTuple):
-    """Hot rows to move: tick ≤ until, time < before (µs UTC)."""
-
-    family: Family
-    until: int
-    before: int
 
 
 class Held(NamedTuple):
@@ -57,13 +56,14 @@ class Held(NamedTuple):
 
 @dataclass
 class Fold:
-    """A day's waiting parts on their way into settled ones, device range by device range."""
+    """Waiting parts of a day on their way into fewer, device range by device range. settled: all of them, for good."""
 
     family: Family
     day: int
     old: list[Part]
     ranges: list[tuple[int, int]]  # first device, last device; still to do
     new: list[Part] = field(default_factory=list)
+    settled: bool = True
 
 
 class Compactor:
@@ -84,11 +84,15 @@ class Compactor:
         self._turn = asyncio.Lock()
         self._numbers: dict[tuple[str, int], int] = {}  # the newest of each family and day in this process
         self._condemned: list[tuple[float, Path]] = []
-        self._day: dict[str, int] = {}  # family → the day before which nothing is hot, late rows excepted
-        self._due: dict[str, tuple[int, int]] = {}  # family → (that day to be, the tick that ends it)
+        self._day = -1  # before it nothing is hot, late rows excepted
+        self._due = (-1, 0)  # that day to be, and the tick that ends it
         self._fold: Fold | None = None
         self._sweep_orphans()
         self.held = _held(self._con)
+
+    def change(self, settings: HistorySettings) -> None:
+        """What is under way goes on as it began."""
+        self._settings = settings
 
     def close(self) -> None:
         """Wait for the step that runs. Comes before the history's own close."""
@@ -111,6 +115,12 @@ class Compactor:
     async def parts(self, family: str = "") -> list[Part]:
         """What is listed, of one family or of all."""
         return await self._ask(manifest.listed, *(("family = ?", [family]) if family else ()))
+
+    @asynccontextmanager
+    async def still(self) -> AsyncIterator[list[Part]]:
+        """What is listed: until the block is left, nothing is made, moved or dropped."""
+        async with self._turn:
+            yield await self._ask(manifest.listed)
 
     async def verify(self, part: Part) -> Verdict | None:
         """Whether the part's file is whole; None where it is listed no longer."""
@@ -153,21 +163,15 @@ class Compactor:
     async def _step(self, *, force: bool, merge: bool) -> bool:
         async with self._turn:
             try:
-                for family in self._history.families.values():
-                    slice_ = await self._run(self._choose, family, force)
-                    if slice_ is not None:
-                        await self._move(slice_)
-                        return True
-                return merge and await self._fold_on()
+                moved = await self._run(self._choose, force)
+                if moved is None:
+                    return merge and await self._fold_on()
+                await self._relist(await self._run(self._write_hot, moved), [], moved)
             except StoreError:
                 self._abandon()
                 await self._run(self._sweep_orphans)
                 raise
-
-    async def _move(self, slice_: Slice) -> None:
-        parts = await self._run(self._write_slice, slice_)
-        moved = Moved(slice_.family, slice_.until, slice_.before)
-        await self._relist(parts, [], moved)
+            return True
 
     async def _fold_on(self) -> bool:
         """The next piece of a merge; False where no day needs one."""
@@ -214,59 +218,65 @@ class Compactor:
 
     # -- below here: the compactor's thread --
 
-    def _choose(self, family: Family, force: bool) -> Slice | None:
-        """The next hot rows of a family that should move, its oldest ticks first."""
-        passed, limit = self._passed(), self._settings.part_rows
-        front = f"SELECT tick FROM {tables.table(family)} WHERE tick <= {passed:d} LIMIT {limit:d}"  # noqa: S608
+    def _choose(self, force: bool) -> Moved | None:
+        """The next hot rows that should move, oldest ticks first: so whole row groups go, and no checkpoint has to rewrite any."""
+        passed, limit = self._passed(), max(1, self._settings.part_rows // SLICES)
+        rows = f"{hot.TABLE} WHERE tick <= {passed:d} AND {self._history.layout.known}"
+        front = f"SELECT tick FROM {rows} LIMIT {limit:d}"  # noqa: S608
         measure = f"SELECT count(*), min(tick), max(tick) FROM ({front})"  # noqa: S608
         count, first, last = self._con.execute(measure).fetchall()[0]
         if count >= limit:  # the last tick may have more rows than were looked at
-            return Slice(family, last if first == last else last - 1, LATEST)
+            return Moved(last if first == last else last - 1, LATEST)
         today = (self._clock.now() - self._settings.settle_minutes * MINUTE) // DAY
-        if not force and not self._day_is_due(family, today, passed):
+        if not force and not self._day_is_due(today, passed):
             return None
-        query = f"SELECT max(tick) FROM {tables.table(family)} WHERE tick <= {passed:d} AND time < {today * DAY:d}"  # noqa: S608
+        query = f"SELECT max(tick) FROM {rows} AND time < {today * DAY:d}"  # noqa: S608
         until = self._con.execute(query).fetchall()[0][0]
         if until is not None:
-            return Slice(family, until, today * DAY)
+            return Moved(until, today * DAY)
         if not force:
-            self._day[family.name] = today
+            self._day = today
         return None
 
-    def _day_is_due(self, family: Family, today: int, passed: int) -> bool:
+    def _day_is_due(self, today: int, passed: int) -> bool:
         """Once a day, and not before all that was heard until its end has been passed."""
-        if self._day.get(family.name) == today:
+        if self._day == today:
             return False
-        day, tick = self._due.get(family.name, (0, 0))
-        if day != today:
-            day, tick = self._due[family.name] = today, self._history.last_tick()
-        return passed >= tick
+        if self._due[0] != today:
+            self._due = today, self._history.last_tick()
+        return passed >= self._due[1]
 
-    def _write_slice(self, slice_: Slice) -> list[Part]:
-        family, hot = slice_.family, tables.table(slice_.family)
-        where = f"tick <= {slice_.until:d} AND time < {slice_.before:d}"
-        days = f"SELECT DISTINCT (time - (time % {DAY} + {DAY}) % {DAY}) // {DAY} FROM {hot} WHERE {where}"  # noqa: S608
+    def _write_hot(self, moved: Moved) -> list[Part]:
+        where = f"tick <= {moved.until:d} AND time < {moved.before:d}"
+        group = parquet.WAITING if moved.before == LATEST else parquet.ROW_GROUP
         parts = []
-        for (day,) in sorted(self._con.execute(days).fetchall()):
-            rows = (
-                f"SELECT * FROM {hot} WHERE {where} AND time >= {day * DAY:d} AND time < {(day + 1) * DAY:d}"  # noqa: S608
+        for family in self._history.families.values():
+            view = tables.table(family)
+            days = (
+                f"SELECT DISTINCT (time - (time % {DAY} + {DAY}) % {DAY}) // {DAY} FROM {view} WHERE {where}"  # noqa: S608
             )
-            part = self._write(rows, family, day, settled=False)
-            if part is not None:
-                parts.append(part)
+            for (day,) in sorted(self._con.execute(days).fetchall()):
+                span = f"time >= {day * DAY:d} AND time < {(day + 1) * DAY:d}"
+                rows = f"SELECT * FROM {view} WHERE {where} AND {span}"  # noqa: S608
+                part = self._write(rows, family, day, settled=False, group=group)
+                if part is not None:
+                    parts.append(part)
         return parts
 
     def _choose_fold(self) -> Fold | None:
-        """The oldest day that is over and has parts that wait."""
+        """The oldest day that is over and has parts that wait; or, so that few are asked, many small ones of a day."""
         over = (self._clock.now() - self._settings.settle_minutes * MINUTE) // DAY
-        waiting = manifest.listed(self._con, "NOT settled AND day < ?", [over])
-        if not waiting:
+        small = "NOT settled AND (day < ? OR rows < ?)"
+        waiting = manifest.listed(self._con, small, [over, SMALL * self._settings.part_rows])
+        days = Counter((part.day, part.family) for part in waiting)
+        due = sorted(key for key, count in days.items() if key[0] < over or count >= MANY)
+        if not due:
             return None
-        day, name = min((part.day, part.family) for part in waiting)
-        family, old = self._history.families[name], [p for p in waiting if (p.day, p.family) == (day, name)]
+        day, name = due[0]
+        family, old = self._history.families[name], [p for p in waiting if (p.day, p.family) == due[0]]
         if len(old) == 1:
             return Fold(family, day, old, [], [old[0]._replace(settled=True)])
-        return Fold(family, day, old, list(self._ranges(family, old)))
+        return Fold(family, day, old, list(self._ranges(family, old)), settled=day < over)
 
     def _ranges(self, family: Family, parts: Sequence[Part]) -> Iterator[tuple[int, int]]:
         """Ranges of devices with about `part_rows` rows each, together all devices."""
@@ -289,16 +299,18 @@ class Compactor:
         parts = [part for part in fold.old if part.first_device <= last and part.last_device >= first]
         cold = self._history.shelf.cold(fold.family, parts)
         rows = f"SELECT * FROM ({cold}) WHERE device BETWEEN {first:d} AND {last:d}"  # noqa: S608
-        return self._write(rows, fold.family, fold.day, settled=True)
+        return self._write(rows, fold.family, fold.day, settled=fold.settled)
 
-    def _write(self, rows: str, family: Family, day: int, *, settled: bool) -> Part | None:
+    def _write(
+        self, rows: str, family: Family, day: int, *, settled: bool, group: int = parquet.ROW_GROUP
+    ) -> Part | None:
         key = family.name, day
         if key not in self._numbers:
             query = f"SELECT coalesce(max(n), 0) FROM {manifest.TABLE} WHERE family = ? AND day = ?"  # noqa: S608
             self._numbers[key] = self._con.execute(query, list(key)).fetchall()[0][0]
         self._numbers[key] += 1
         place = Place(self._history.shelf.folder, family, day, self._numbers[key])
-        return parquet.write(self._con, rows, place, settled=settled)
+        return parquet.write(self._con, rows, place, settled=settled, group=group)
 
     def _sweep_orphans(self) -> None:
         condemned = {path for _, path in self._condemned}

@@ -21,10 +21,11 @@ import duckdb
 from drivers.telemetry import Batch, Family
 from gateway.clock import Clock
 from gateway.errors import StoreError
-from gateway.history import manifest, names, tables
+from gateway.history import hot, manifest, names, tables
+from gateway.history.hot import Layout
 from gateway.history.identity import Kept, all_kept, judge, relatives
 from gateway.history.manifest import Part
-from gateway.history.replay import Replayed, replay
+from gateway.history.replay import Replayed, Span, replay, spans
 from gateway.history.settings import HistorySettings
 from gateway.history.source import Scope, Shelf
 from gateway.history.space import Level, Space
@@ -37,7 +38,7 @@ __all__ = ["History", "Kept"]
 
 log = logging.getLogger(__name__)
 
-ROW_GROUP: Final = 20_480  # rows; small groups keep checkpoints short (design 7)
+ROW_GROUP: Final = 10_240  # rows; small groups keep checkpoints short (design 7)
 OWN_CHECKPOINT: Final = "1GB"  # a log this large DuckDB folds in by itself; ours come long before
 
 ROOM: Final = 4 << 20  # bytes a checkpoint may need beyond the log it folds in
@@ -46,9 +47,8 @@ Result = TypeVar("Result")
 
 
 class Moved(NamedTuple):
-    """Hot rows that parts hold now: tick ≤ until and time < before (µs UTC)."""
+    """Hot rows that parts hold now, of all families: tick ≤ until and time < before (µs UTC)."""
 
-    family: Family
     until: int
     before: int
 
@@ -74,12 +74,14 @@ class History:
                 "memory_limit": f"{settings.memory_mb}MB",
                 "temp_directory": str(folder / "spill"),
                 "checkpoint_threshold": OWN_CHECKPOINT,
+                "preserve_insertion_order": True,  # rows are asked for as they stand: in order of commit
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
             },
         )
         self._con.execute("SET GLOBAL parquet_metadata_cache = true")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="history-writer")
+        self.layout = Layout({}, 0)
         self._attached = False
         self._fresh_wal = True
         self._checkpointed = clock.monotonic()
@@ -107,6 +109,11 @@ class History:
             log.warning("history closed without a checkpoint: %s", error)
         self._con.close()
 
+    def change(self, settings: HistorySettings) -> None:
+        """Other times of checkpoints, and marks of the disk."""
+        self._settings = settings
+        self.space.change(settings)
+
     def last_tick(self) -> int:
         """The newest tick that stored anything; 0 in an empty history."""
         return self._tick
@@ -121,7 +128,11 @@ class History:
 
     def replay(self, after_tick: int) -> Iterator[Replayed]:
         """Every tick after `after_tick`, as committed: (tick, a batch for each family with rows, control rows)."""
-        return replay(self.cursor(), self.families, self.shelf, after_tick)
+        return replay(self.cursor(), self.layout, self.shelf, after_tick)
+
+    def spans(self, after_tick: int) -> Iterator[Span]:
+        """The same in few pieces: ticks that follow one another without control rows are told as one."""
+        return spans(self.cursor(), self.layout, self.shelf, after_tick)
 
     async def commit(
         self,
@@ -209,7 +220,7 @@ class History:
             manifest.drop(self._con, old)
             manifest.add(self._con, new)
             if moved is not None:
-                tables.delete(self._con, moved.family, moved.until, moved.before)
+                hot.delete(self._con, self.layout, moved.until, moved.before)
             self._con.commit()
         except duckdb.Error as error:
             self._recover()
@@ -217,9 +228,8 @@ class History:
 
     def _store(self, tick: int, kept: Sequence[Kept], controls: Sequence[control.Control]) -> None:
         self._con.begin()
-        for each in kept:
-            if len(each.batch):
-                tables.insert(self._con, tick, each.batch)
+        if batches := [each.batch for each in kept if len(each.batch)]:
+            hot.insert(self._con, self.layout, tick, batches)
         if controls:
             tables.insert_control(self._con, tick, [control.encode(row).decode() for row in controls])
             names.learn(self._con, controls)
@@ -236,14 +246,14 @@ class History:
     def _stored(self, batch: Batch) -> Batch:
         """The stored rows with the key of any of these. A part that cannot be read hides its rows, and stops nothing."""
         scope = Scope(int(batch.time.min()), int(batch.time.max()) + 1)
-        view, hot = self.shelf.view(self._con, batch.family, scope), tables.table(batch.family)
+        view, near = self.shelf.view(self._con, batch.family, scope), tables.table(batch.family)
         try:
             return self._look_up(view, batch)
         except duckdb.Error as error:
-            if view == hot:
+            if view == near:
                 raise
             log.error("what parts hold is not known, `citygate history verify` says which: %s", error)  # noqa: TRY400
-            return self._look_up(hot, batch)
+            return self._look_up(near, batch)
 
     def _look_up(self, view: str, batch: Batch) -> Batch:
         """Few are stored, so keys alone are looked for first."""
@@ -296,19 +306,16 @@ class History:
             return
         path = str(self._file).replace("'", "''")
         self._con.execute(f"ATTACH IF NOT EXISTS '{path}' AS {tables.CATALOG} (ROW_GROUP_SIZE {ROW_GROUP})")
-        tables.ensure(self._con, self.families.values())
+        self.layout = hot.ensure(self._con, self.families.values())
+        tables.ensure(self._con)
         manifest.ensure(self._con)
         names.ensure(self._con)
         self._attached = True
 
     def _newest(self) -> tuple[int, int]:
         """(newest tick, newest receive time) of all tables and parts."""
-        ticks, received = ([newest] for newest in manifest.newest(self._con))
-        for family in self.families.values():
-            tick, time = tables.newest(self._con, family)
-            ticks.append(tick)
-            received.append(time)
-        return max(*ticks, tables.newest_control(self._con)), max(received)
+        near, far = hot.newest(self._con), manifest.newest(self._con)
+        return max(near[0], far[0], tables.newest_control(self._con)), max(near[1], far[1])
 
     def _wal_bytes(self) -> int:
         try:

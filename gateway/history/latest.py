@@ -13,7 +13,7 @@ import numpy as np
 from drivers.telemetry import NO_TIME, Batch, Family, Quality
 
 if TYPE_CHECKING:
-    from drivers.telemetry import Float64, Int64, UInt8
+    from drivers.telemetry import Bool, Float64, Int64, UInt8
 
 
 class Known(NamedTuple):
@@ -22,97 +22,115 @@ class Known(NamedTuple):
     time: int  # µs UTC
 
 
-class Columns(NamedTuple):
-    """[point, device index]; quality 255 where nothing is known. Views: they change with the next update."""
+class Column(NamedTuple):
+    """One point of every device, by index; quality 255 where nothing is known."""
 
     values: Float64
     quality: UInt8
     time: Int64
 
+    @classmethod
+    def empty(cls, n: int) -> Column:
+        return cls(np.full(n, np.nan), np.full(n, Quality.ABSENT, np.uint8), np.full(n, NO_TIME, np.int64))
+
+    def grown(self, room: int) -> Column:
+        column, n = Column.empty(room), len(self.time)
+        column.values[:n], column.quality[:n], column.time[:n] = self
+        return column
+
+    def enter(self, device: Any, time: Int64, values: Float64, quality: UInt8) -> None:
+        """Rows that carry the point; of one device they stand in order of time."""
+        newer: Bool = time >= self.time.take(device)
+        if not newer.all():
+            device, time, values, quality = device[newer], time[newer], values[newer], quality[newer]
+        self.values[device] = values
+        self.quality[device] = quality
+        self.time[device] = time
+
 
 class Latest:
+    """Points that nobody has ever said take no room."""
+
     def __init__(self, families: Mapping[str, Family]) -> None:
         self._families = families
-        self._of = {name: _empty(family, 0) for name, family in families.items()}
-        self._size = dict.fromkeys(families, 0)  # device indexes seen; the columns have room for more
+        self._of: dict[str, dict[int, Column]] = {name: {} for name in families}
+        self._size = dict.fromkeys(families, 0)  # device indexes seen
+        self._mark = {name: np.empty(0, np.int64) for name in families}  # scratch, as long as the columns
 
     def update(self, batch: Batch) -> None:
         """Take in committed rows of any order, kind and flag."""
         if not len(batch):
             return
-        known = self._grown(batch.family.name, int(batch.device.max()) + 1)
-        order = np.argsort(
-            batch.time, kind="stable"
-        )  # then the last assignment to a device is its newest row
-        device, time = batch.device[order], batch.time[order]
+        known, device = self._grown(batch.family.name, int(batch.device.max()) + 1), batch.device
+        if self._repeats(batch):  # then the last assignment to a device must be its newest row
+            batch = batch.take(np.argsort(batch.time, kind="stable"))
+            device = batch.device
         present = batch.present()
         for point in np.flatnonzero(present.any(axis=1)).tolist():
-            newer = present[point][order] & (time >= known.time[point][device])
-            rows, where = order[newer], device[newer]
-            known.values[point][where] = batch.values[point][rows]
-            known.quality[point][where] = batch.quality[point][rows]
-            known.time[point][where] = time[newer]
+            if point not in known:
+                known[point] = Column.empty(len(self._mark[batch.family.name]))
+            rows: Any = present[point]
+            if rows.all():
+                rows = slice(None)
+            known[point].enter(
+                device[rows], batch.time[rows], batch.values[point][rows], batch.quality[point][rows]
+            )
+
+    def _repeats(self, batch: Batch) -> bool:
+        """Whether a device stands in the batch twice."""
+        mark, place = self._mark[batch.family.name], np.arange(len(batch))
+        mark[batch.device] = place
+        return bool((mark.take(batch.device) != place).any())
 
     def get(self, family: str, index: int) -> dict[str, Known]:
         """What is known of a device, by point; empty for a device that was never heard."""
         if not 0 <= index < self._size[family]:
             return {}
-        values, quality, time = (column[:, index].tolist() for column in self._of[family])
-        points = self._families[family].points
+        points, known = self._families[family].points, self._of[family]
         return {
-            point.name: Known(values[row], Quality(quality[row]), time[row])
-            for row, point in enumerate(points)
-            if quality[row] != Quality.ABSENT
+            points[row].name: Known(
+                float(column.values[index]), Quality(column.quality[index]), int(column.time[index])
+            )
+            for row, column in sorted(known.items())
+            if column.quality[index] != Quality.ABSENT
         }
 
-    def columns(self, family: str) -> Columns:
-        """All devices of a family at once, for lists and counts."""
-        size, known = self._size[family], self._of[family]
-        return Columns(known.values[:, :size], known.quality[:, :size], known.time[:, :size])
+    def newest(self, family: str) -> Int64:
+        """int64[device]: time of the newest point of every device up to the highest heard; NO_TIME for the others."""
+        found = np.full(self._size[family], NO_TIME, np.int64)
+        for column in self._of[family].values():
+            np.maximum(found, column.time[: len(found)], out=found)
+        return found
 
     def snapshot(self) -> dict[str, Any]:
-        """Plain data, copied: names of points and their columns, by family."""
+        """Plain data, copied: the columns of every point that was ever said, by family and name."""
         return {
             name: {
-                "points": [point.name for point in family.points],
-                **{what: column.copy() for what, column in self.columns(name)._asdict().items()},
+                family.points[row].name: [each[: self._size[name]].copy() for each in column]
+                for row, column in self._of[name].items()
             }
             for name, family in self._families.items()
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take over a snapshot; points and families that it lacks are unknown, those that are gone are dropped."""
+        """Become what was saved, whose arrays are its own from now on; points and families that are gone are dropped."""
         for name, family in self._families.items():
-            if name not in saved:
-                continue
-            columns = saved[name]
-            size = columns["time"].shape[1]
-            known = self._of[name] = _empty(family, size)
-            self._size[name] = size
-            for row, point in enumerate(columns["points"]):
-                at = family.index.get(point)
-                if at is not None:
-                    known.values[at] = columns["values"][row]
-                    known.quality[at] = columns["quality"][row]
-                    known.time[at] = columns["time"][row]
+            found = {
+                family.index[point]: Column(*columns)
+                for point, columns in saved.get(name, {}).items()
+                if point in family.index
+            }
+            size = max((len(column.time) for column in found.values()), default=0)
+            self._of[name], self._size[name] = found, size
+            self._mark[name] = np.empty(size, np.int64)
 
-    def _grown(self, family: str, size: int) -> Columns:
+    def _grown(self, family: str, size: int) -> dict[int, Column]:
         """The columns of a family, with room for `size` devices."""
-        known = self._of[family]
-        have = known.time.shape[1]
+        known, have = self._of[family], len(self._mark[family])
         if size > have:
-            more = _empty(self._families[family], max(size, have * 3 // 2, 64) - have)
-            known = self._of[family] = Columns(
-                np.concatenate([known.values, more.values], axis=1),
-                np.concatenate([known.quality, more.quality], axis=1),
-                np.concatenate([known.time, more.time], axis=1),
-            )
+            room = max(size, have * 3 // 2, 64)
+            for row in known:
+                known[row] = known[row].grown(room)
+            self._mark[family] = np.empty(room, np.int64)
         self._size[family] = max(self._size[family], size)
         return known
-
-
-def _empty(family: Family, n: int) -> Columns:
-    shape = (len(family), n)
-    return Columns(
-        np.full(shape, np.nan), np.full(shape, Quality.ABSENT, np.uint8), np.full(shape, NO_TIME, np.int64)
-    )

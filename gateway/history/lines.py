@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 
 from drivers.telemetry import Family, Kind, Quality
-from gateway.history import names, tables
+from gateway.history import hot, names, tables
 from gateway.history.source import Scope, Shelf
 
 KINDS: Final = " ".join(f"WHEN {kind.value} THEN '{kind.name.lower()}'" for kind in Kind)
@@ -45,13 +45,10 @@ def chunk(
         con.rollback()
 
 
-def pending(con: duckdb.DuckDBPyConnection, families: Iterable[Family], after: int, most: int) -> int:
-    """Hot rows after a tick, counted no further than `most` a family."""
-    counted = " UNION ALL ".join(
-        f"(SELECT tick FROM {tables.table(family)} WHERE tick > {after:d} LIMIT {most:d})"  # noqa: S608
-        for family in families
-    )
-    number: int = con.execute(f"SELECT count(*) FROM ({counted})").fetchall()[0][0]  # noqa: S608
+def pending(con: duckdb.DuckDBPyConnection, after: int, most: int) -> int:
+    """Hot rows after a tick, counted no further than `most`."""
+    rows = f"SELECT tick FROM {hot.TABLE} WHERE tick > {after:d} LIMIT {most:d}"  # noqa: S608
+    number: int = con.execute(f"SELECT count(*) FROM ({rows})").fetchall()[0][0]  # noqa: S608
     return number
 
 
@@ -70,7 +67,7 @@ def _cut(ticks: np.ndarray[tuple[int], np.dtype[np.int64]], rows: int) -> int:
 def _ticks(
     con: duckdb.DuckDBPyConnection, family: Family, shelf: Shelf, after: int, last: int, rows: int
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """The ticks of a family's first rows, one more than `rows` at most; the table has them in order, parts do not."""
+    """The ticks of a family's first rows, one more than `rows` at most; hot rows stand in their order, parts do not."""
     where = f"WHERE tick > {after:d} AND tick <= {last:d}"
     query = f"(SELECT tick FROM {tables.table(family)} {where} LIMIT {rows + 1:d})"  # noqa: S608
     if cold := shelf.cold(family, shelf.parts(con, family, Scope(after=after, until=last))):

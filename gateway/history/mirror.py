@@ -119,9 +119,7 @@ class Mirror:
             newest = self._history.last_tick()
             live = Gap(self._cursor.live, newest)
             if newest > live.after:
-                waiting = await self._run(
-                    lines.pending, self._con, self._families, live.after, self._settings.batch + 1
-                )
+                waiting = await self._run(lines.pending, self._con, live.after, self._settings.batch + 1)
                 if waiting > self._settings.batch:
                     self._cursor = self._cursor.leap(
                         newest

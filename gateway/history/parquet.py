@@ -21,6 +21,7 @@ from gateway.history.manifest import Part, Shape
 from gateway.history.source import quoted
 
 ROW_GROUP: Final = 61_440  # rows: small enough to find one device in, large enough to pack well
+WAITING: Final = 12_288  # of a part that is merged with others when its day is over: until then each is asked
 LEVEL: Final = 3  # of zstd; 9 gains 3 % and takes twice as long
 DIGITS: Final = 6  # decimals at most; finer instruments keep their doubles
 NARROW, WIDE = 9, 18  # digits of a DECIMAL in four and in eight bytes
@@ -55,8 +56,10 @@ class Place(NamedTuple):
     n: int
 
 
-def write(con: duckdb.DuckDBPyConnection, rows: str, place: Place, *, settled: bool) -> Part | None:
-    """Write the rows of a query that has the columns of the family's table; None where it has none.
+def write(
+    con: duckdb.DuckDBPyConnection, rows: str, place: Place, *, settled: bool, group: int = ROW_GROUP
+) -> Part | None:
+    """Write the rows of a query that has the columns of the family's view; None where it has none.
 
     Blocks until the file is durable under its name. It belongs to history once the manifest lists it.
     """
@@ -77,7 +80,7 @@ def write(con: duckdb.DuckDBPyConnection, rows: str, place: Place, *, settled: b
     )
     done = con.execute(
         f"COPY ({query}) TO {quoted(file)} (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, "
-        f"COMPRESSION_LEVEL {LEVEL}, ROW_GROUP_SIZE {ROW_GROUP})"
+        f"COMPRESSION_LEVEL {LEVEL}, ROW_GROUP_SIZE {group})"
     ).fetchall()
     if done[0][0] != keys:
         raise StoreError(f"{file}: {done[0][0]} rows were written of {keys}")

@@ -111,10 +111,11 @@ class Queries:
         names = _checked(family, points)
         where = f"device = {device:d} AND {_span(t0, t1)}{_of(kinds)}"
         order = " ORDER BY time DESC, kind DESC" if newest else " ORDER BY time, kind"
-        order += "" if limit is None else f" LIMIT {limit:d}"
-        ask = partial(_readings, points=names, where=where, order=order, some=points is not None)
+        ask = partial(
+            _of_device, points=names, where=where, order=order, limit=limit, some=points is not None
+        )
         found = await self._run(family, Scope(t0, t1, device), ask)
-        return _turned(found) if newest else found
+        return _part(found, slice(None, None, -1)) if newest else found
 
     async def downsample(
         self,
@@ -217,7 +218,11 @@ def _readings(
     *,
     some: bool = False,
 ) -> Readings:
-    found = con.execute(_merged(view, points, where, some=some) + order).fetchnumpy()
+    return _fetched(con, _merged(view, points, where, some=some) + order, points)
+
+
+def _fetched(con: duckdb.DuckDBPyConnection, query: str, points: tuple[str, ...]) -> Readings:
+    found = con.execute(query).fetchnumpy()
     values, quality = tables.matrix(found, points)
     return Readings(
         points=points,
@@ -232,17 +237,38 @@ def _readings(
     )
 
 
-def _turned(found: Readings) -> Readings:
+def _of_device(
+    con: duckdb.DuckDBPyConnection,
+    view: str,
+    points: tuple[str, ...],
+    where: str,
+    order: str,
+    limit: int | None,
+    *,
+    some: bool,
+) -> Readings:
+    """Supplements are rare: rows are fetched as they stand, and merged where some key is found to have two."""
+    if not some:
+        more = "" if limit is None else f" LIMIT {limit + 1:d}"
+        rows = f"SELECT {tables.selection(points)} FROM {view} WHERE {where}{order}{more}"  # noqa: S608 - names are the family's
+        found = _fetched(con, rows, points)
+        if not ((found.time[1:] == found.time[:-1]) & (found.kind[1:] == found.kind[:-1])).any():
+            return _part(found, slice(limit))
+    order += "" if limit is None else f" LIMIT {limit:d}"
+    return _readings(con, view, points, where, order, some=some)
+
+
+def _part(found: Readings, rows: slice) -> Readings:
     return Readings(
         points=found.points,
-        device=found.device[::-1],
-        time=found.time[::-1],
-        kind=found.kind[::-1],
-        received=found.received[::-1],
-        tick=found.tick[::-1],
-        flags=found.flags[::-1],
-        values=found.values[:, ::-1],
-        quality=found.quality[:, ::-1],
+        device=found.device[rows],
+        time=found.time[rows],
+        kind=found.kind[rows],
+        received=found.received[rows],
+        tick=found.tick[rows],
+        flags=found.flags[rows],
+        values=found.values[:, rows],
+        quality=found.quality[:, rows],
     )
 
 

@@ -1,20 +1,30 @@
-"""History says again, tick by tick, exactly what was committed (design 2, Restart): same rows, same order."""
+"""History says again exactly what was committed (design 2, Restart): same rows, same order, tick by tick or in few pieces.
+
+Rows that have become parts come by device and time within their tick, supplements with the row they belong to.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import duckdb
 import numpy as np
 
 from drivers.telemetry import Batch, Family
-from gateway.history import tables
+from gateway.history import hot, tables
+from gateway.history.hot import Layout
+from gateway.history.manifest import Part
 from gateway.history.source import Scope, Shelf
 from rules import control
 
 if TYPE_CHECKING:
-    from drivers.telemetry import Int64
+    from drivers.telemetry import Bool, Int64
+
+    Rows = tuple[Int64, Batch]  # with the tick of each
 
 CHUNK: Final = 65_536  # rows fetched at once; a single tick may have more
 
@@ -25,43 +35,81 @@ class Replayed(NamedTuple):
     controls: list[control.Control]
 
 
-def replay(
-    con: duckdb.DuckDBPyConnection, families: Mapping[str, Family], shelf: Shelf, after: int
-) -> Iterator[Replayed]:
-    """Every tick after `after`, in order, as of now. Closes the cursor at its end.
+class Span(NamedTuple):
+    """Ticks up to `last`, of which the first alone may have control rows: they come before any row.
 
-    Rows that have become parts come by device and time within their tick, supplements with the row they belong to.
+    ticks: how many. batches: at most one a family, by the tick of its first row.
     """
+
+    last: int
+    ticks: int
+    batches: list[Batch]
+    controls: list[control.Control]
+
+
+class Chunk(NamedTuple):
+    """Ticks in order; rows of each family by tick, and control rows by tick."""
+
+    ticks: Int64
+    rows: list[Rows]
+    controls: dict[int, list[str]]
+
+
+def replay(con: duckdb.DuckDBPyConnection, layout: Layout, shelf: Shelf, after: int) -> Iterator[Replayed]:
+    """Every tick after `after`, in order, as of now. Closes the cursor at its end."""
+    for chunk in _ahead(_chunks(con, layout, shelf, after)):
+        for span in _cut(chunk, np.ones(len(chunk.ticks), bool)):
+            yield Replayed(span.last, span.batches, span.controls)
+
+
+def spans(con: duckdb.DuckDBPyConnection, layout: Layout, shelf: Shelf, after: int) -> Iterator[Span]:
+    """The same, ticks without control rows together with those before them."""
+    for chunk in _ahead(_chunks(con, layout, shelf, after)):
+        begins = np.isin(chunk.ticks, np.array(list(chunk.controls), np.int64))
+        begins[0] = True
+        yield from _cut(chunk, begins)
+
+
+def _ahead(chunks: Generator[Chunk]) -> Iterator[Chunk]:
+    """While one is worked on, the next is fetched."""
+    with closing(chunks), ThreadPoolExecutor(1, thread_name_prefix="history-replay") as thread:
+        coming = thread.submit(next, chunks, None)
+        while (chunk := coming.result()) is not None:
+            coming = thread.submit(next, chunks, None)
+            yield chunk
+
+
+def _chunks(con: duckdb.DuckDBPyConnection, layout: Layout, shelf: Shelf, after: int) -> Generator[Chunk]:
     try:
         con.begin()
-        for until in _chunks(con, families, shelf, after):
-            yield from _chunk(con, families, shelf, after, until)
+        parts = {
+            name: shelf.parts(con, place.family, Scope(after=after)) for name, place in layout.places.items()
+        }
+        for until in _ends(con, layout, shelf, parts, after):
+            rows = []
+            for name, near in hot.committed(con, layout, after, until).items():
+                some = [part for part in parts[name] if part.last_tick > after and part.first_tick <= until]
+                found = _joined(con, layout.places[name].family, shelf, some, near, (after, until))
+                if len(found[0]):
+                    rows.append(found)
+            controls = tables.committed_controls(con, after, until)
+            of_controls = np.array(list(controls), np.int64)
+            yield Chunk(np.unique(np.concatenate([of_controls, *(tick for tick, _ in rows)])), rows, controls)
             after = until
     finally:
         con.close()
 
 
-def rows(
-    con: duckdb.DuckDBPyConnection, family: Family, shelf: Shelf, after: int, until: int
-) -> tuple[Int64, Batch]:
-    """(tick of each row, rows) of after < tick ≤ until by tick. Within a transaction."""
-    hot_tick, hot = tables.committed(con, family, after, until)
-    cold = shelf.cold(family, shelf.parts(con, family, Scope(after=after, until=until)))
-    if not cold:
-        return hot_tick, hot
-    where = f"WHERE tick > {after:d} AND tick <= {until:d} ORDER BY tick, {tables.KEY}"
-    cold_tick, batch = tables.fetch(con, family, f"FROM ({cold}) {where}")
-    tick = np.concatenate([cold_tick, hot_tick])
-    order = np.argsort(tick, kind="stable")
-    return tick[order], Batch.concat([batch, hot]).take(order)
-
-
-def _chunks(
-    con: duckdb.DuckDBPyConnection, families: Mapping[str, Family], shelf: Shelf, after: int
+def _ends(
+    con: duckdb.DuckDBPyConnection,
+    layout: Layout,
+    shelf: Shelf,
+    parts: Mapping[str, Sequence[Part]],
+    after: int,
 ) -> list[int]:
     """Last tick of each chunk."""
-    views = [shelf.view(con, family, Scope(after=after)) for family in families.values()]
-    sources = [*views, tables.CONTROL]
+    cold = [shelf.cold(place.family, parts[name]) for name, place in layout.places.items()]
+    sources = [hot.TABLE, tables.CONTROL, *(f"({query})" for query in cold if query)]
     union = " UNION ALL ".join(f"SELECT tick FROM {source} WHERE tick > {after:d}" for source in sources)  # noqa: S608
     found = con.execute(
         f"SELECT tick, count(*) AS n FROM ({union}) GROUP BY tick ORDER BY tick"  # noqa: S608
@@ -72,34 +120,45 @@ def _chunks(
     return [int(tick) for tick in ticks[last]]
 
 
-def _chunk(
-    con: duckdb.DuckDBPyConnection, families: Mapping[str, Family], shelf: Shelf, after: int, until: int
-) -> Iterator[Replayed]:
-    """The ticks of after < tick ≤ until: each column is fetched once and cut where the tick changes."""
-    fetched = [rows(con, family, shelf, after, until) for family in families.values()]
-    controls = tables.committed_controls(con, after, until)
-    ticks = np.unique(
-        np.concatenate([*(column for column, _ in fetched), np.array(list(controls), np.int64)])
-    )
-    cuts = [
-        (
-            batch,
-            np.searchsorted(column, ticks, "left").tolist(),
-            np.searchsorted(column, ticks, "right").tolist(),
-        )
-        for column, batch in fetched
-        if len(batch)
-    ]
-    for position, tick in enumerate(ticks.tolist()):
-        batches = [
-            _cut(batch, starts[position], ends[position])
-            for batch, starts, ends in cuts
-            if starts[position] < ends[position]
+def _joined(
+    con: duckdb.DuckDBPyConnection,
+    family: Family,
+    shelf: Shelf,
+    parts: Sequence[Part],
+    near: Rows,
+    span: tuple[int, int],
+) -> Rows:
+    """Hot rows of after < tick ≤ until with those of parts, by tick."""
+    if not parts:
+        return near
+    where = f"WHERE tick > {span[0]:d} AND tick <= {span[1]:d} ORDER BY tick, {tables.KEY}"
+    far = tables.fetch(con, family, f"FROM ({shelf.cold(family, parts)}) {where}")
+    tick = np.concatenate([far[0], near[0]])
+    order = np.argsort(tick, kind="stable")
+    return tick[order], Batch.concat([far[1], near[1]]).take(order)
+
+
+def _cut(chunk: Chunk, begins: Bool) -> Iterator[Span]:
+    """The chunk in pieces that begin at the marked ticks; columns are views, nothing is copied."""
+    first = np.flatnonzero(begins)
+    counts = np.diff(first, append=len(begins)).tolist()
+    edges = np.append(chunk.ticks[first], chunk.ticks[-1] + 1)
+    cuts = [(tick, batch, np.searchsorted(tick, edges).tolist()) for tick, batch in chunk.rows]
+    for piece, (begin, count) in enumerate(zip(first.tolist(), counts, strict=True)):
+        parts = [
+            (int(tick[at[piece]]), batch.take(_slice(at[piece], at[piece + 1])))
+            for tick, batch, at in cuts
+            if at[piece] < at[piece + 1]
         ]
-        yield Replayed(tick, batches, [control.decode(content) for content in controls.get(tick, ())])
+        said = chunk.controls.get(int(chunk.ticks[begin]), ())
+        yield Span(
+            int(chunk.ticks[begin + count - 1]),
+            count,
+            [batch for _, batch in sorted(parts, key=itemgetter(0))],
+            [control.decode(content) for content in said],
+        )
 
 
-def _cut(batch: Batch, start: int, end: int) -> Batch:
-    """Views of the columns; nothing is copied."""
-    rows: Any = slice(start, end)
-    return batch.take(rows)
+def _slice(start: int, end: int) -> Any:
+    """As rows of Batch.take, which then copies nothing."""
+    return slice(start, end)

@@ -23,8 +23,7 @@ class HistorySettings(BaseModel):
     ] = 0.5
     checkpoint_kb: Annotated[int, Field(ge=1, description="smallest log worth a checkpoint, in KiB")] = 1024
     part_rows: Annotated[
-        int,
-        Field(ge=1, description="so many rows of a family become a Parquet part before their day is over"),
+        int, Field(ge=1, description="rows of a large Parquet part; a quarter of it waits in the hot table")
     ] = 1_000_000
     settle_minutes: Annotated[
         int, Field(ge=0, le=1440, description="minutes after 00:00 UTC at which the day before becomes parts")

@@ -1,4 +1,4 @@
-"""Writes to the mirror through influxdb-client, and finds the one point that it refuses.
+"""Writes to the mirror, and finds the one point that it refuses.
 
 Every write may be repeated: the mirror keeps one value for a series, a field and a time.
 """
@@ -7,19 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, Protocol
-
-from influxdb_client.client.influxdb_client import InfluxDBClient
-from influxdb_client.client.write_api import SYNCHRONOUS
-from influxdb_client.rest import ApiException
-from urllib3.exceptions import HTTPError
+from typing import Final, NamedTuple, Protocol
 
 from gateway.errors import CitygateError, LinkError
-from gateway.history.mirror_settings import MirrorSettings
 
-MICROSECONDS: Final[Any] = "us"  # influxdb_client's WritePrecision is a class of such words
-REFUSALS: Final = frozenset({400, 413, 422})
-EXPIRED: Final = "beyond retention policy"  # InfluxDB wrote the rest; the mirror itself does not want these
 DEVICE: Final = re.compile(r"\w+,device=((?:\\.|[^,\\])+)")
 MOST: Final = 64  # points of one batch that are sorted out; more is no fault of points
 
@@ -46,37 +37,6 @@ class Refused(NamedTuple):
         """Its id, out of the line."""
         found = DEVICE.match(self.line)
         return re.sub(r"\\(.)", r"\1", found[1]) if found else ""
-
-
-class InfluxSink:
-    """InfluxDB 2 or 3, VictoriaMetrics: whatever takes line protocol at /api/v2/write. Blocks."""
-
-    def __init__(self, settings: MirrorSettings) -> None:
-        self._bucket = settings.bucket
-        self._client = InfluxDBClient(
-            settings.url,
-            settings.token.get_secret_value(),
-            org=settings.org,
-            timeout=round(settings.timeout_s * 1000),
-            enable_gzip=True,
-        )
-        self._api = self._client.write_api(write_options=SYNCHRONOUS)
-
-    def write(self, lines: Sequence[str]) -> None:
-        try:
-            self._api.write(self._bucket, record="\n".join(lines), write_precision=MICROSECONDS)
-        except ApiException as error:
-            detail = _detail(error)
-            if error.status not in REFUSALS:
-                raise LinkError(f"{error.status} {detail}") from error
-            if EXPIRED not in detail:
-                raise PointsRefused(detail) from error
-        except (HTTPError, OSError) as error:
-            raise LinkError(f"{type(error).__name__}: {error}") from error
-
-    def close(self) -> None:
-        self._api.close()  # type: ignore[no-untyped-call]
-        self._client.close()  # type: ignore[no-untyped-call]
 
 
 def deliver(sink: Sink, lines: Sequence[str]) -> list[Refused]:
@@ -114,9 +74,3 @@ def _search(sink: Sink, lines: list[str], detail: str) -> tuple[str, str, list[s
         else:
             low = middle
     return lines[low], detail, untried
-
-
-def _detail(error: ApiException) -> str:
-    """What the server says, else the reason."""
-    body = error.body.decode("utf-8", "replace") if isinstance(error.body, bytes) else error.body
-    return f"{getattr(error, 'message', None) or body or error.reason}".strip()[:500]

@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import zlib
+from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
@@ -16,11 +18,12 @@ import numpy as np
 
 log = logging.getLogger(__name__)
 
-MAGIC: Final = b"citygate snapshot 1\n"
+MAGIC: Final = b"citygate snapshot 2\n"
 ALIGN: Final = 64
 ARRAY: Final = 1  # msgpack extension: an array, named by its position in the list of arrays
 COUNT: Final = 8  # bytes of a length
 CHECK: Final = 4  # bytes of the CRC-32 over all that precedes it
+PIECE: Final = 1 << 20  # bytes read at once to check it
 
 
 class Snapshot(NamedTuple):
@@ -80,18 +83,27 @@ def save(folder: Path, tick: int, parts: dict[str, Any], keep: int = 2) -> None:
 
 
 def load(folder: Path) -> Snapshot | None:
-    """The newest snapshot that is whole; None without one. Its arrays are writable."""
+    """The newest snapshot that is whole; None without one."""
+    return next(whole(folder), None)
+
+
+def whole(folder: Path) -> Iterator[Snapshot]:
+    """Those that are whole, newest first. Their arrays are writable."""
     for path in _files(folder):
         try:
-            return _read(path)
-        except (Damaged, OSError) as error:
+            yield _read(path)
+        except (OSError, msgspec.MsgspecError, ValueError, TypeError, LookupError) as error:
             log.warning("snapshot %s is passed over: %s", path.name, error)
-    return None
 
 
 def newest_tick(folder: Path) -> int:
     """The tick that the newest snapshot names; 0 without one."""
-    return max((int(path.stem.rpartition("-")[2]) for path in _files(folder)), default=0)
+    return max((tick_of(path) for path in _files(folder)), default=0)
+
+
+def tick_of(path: Path) -> int:
+    """The tick that the name of a snapshot says."""
+    return int(path.stem.rpartition("-")[2])
 
 
 def _files(folder: Path) -> list[Path]:
@@ -117,29 +129,40 @@ def _write(file: BinaryIO, head: bytes, arrays: list[np.ndarray[Any, Any]]) -> N
 
 
 def _read(path: Path) -> Snapshot:
-    raw = memoryview(bytearray(path.stat().st_size))
+    """Every array has memory of its own, so that what is not kept is free at once."""
     with path.open("rb") as file:
-        if file.readinto(raw) != len(raw):
-            raise Damaged("it is shorter than it was")
-    body, check = raw[:-CHECK], raw[-CHECK:]
-    start = len(MAGIC) + COUNT
-    if len(body) < start or bytes(body[: len(MAGIC)]) != MAGIC:
-        raise Damaged("it is no snapshot of this version")
-    if zlib.crc32(body) != int.from_bytes(check, "little"):
-        raise Damaged("its checksum does not match")
-    end = start + int.from_bytes(body[len(MAGIC) : start], "little")
-    head = msgspec.msgpack.decode(body[start:end], type=_Head)
-    content = body[_padded(end) :]
+        _check(file)
+        file.seek(0)
+        start = len(MAGIC) + COUNT
+        opening = file.read(start)
+        end = start + int.from_bytes(opening[len(MAGIC) :], "little")
+        head = msgspec.msgpack.decode(file.read(end - start), type=_Head)
+        arrays = [_array(file, _padded(end), shape) for shape in head.arrays]
 
     def back(code: int, data: memoryview) -> object:
         if code != ARRAY:
             raise Damaged(f"unknown content {code}")
-        shape = head.arrays[int.from_bytes(data, "little")]
-        dtype = np.dtype(shape.dtype)
-        count = int(np.prod(shape.shape, dtype=np.int64))
-        return np.frombuffer(content, dtype, count, shape.start).reshape(shape.shape)
+        return arrays[int.from_bytes(data, "little")]
 
     return Snapshot(head.tick, msgspec.msgpack.decode(head.tree, ext_hook=back))
+
+
+def _check(file: BufferedReader) -> None:
+    """Raises Damaged."""
+    if file.read(len(MAGIC)) != MAGIC:
+        raise Damaged("it is no snapshot of this version")
+    left, check = os.fstat(file.fileno()).st_size - len(MAGIC) - CHECK, zlib.crc32(MAGIC)
+    while left > 0 and (piece := file.read(min(left, PIECE))):
+        check, left = zlib.crc32(piece, check), left - len(piece)
+    if left < 0 or check != int.from_bytes(file.read(CHECK), "little"):
+        raise Damaged("its checksum does not match")
+
+
+def _array(file: BufferedReader, content: int, shape: _Shape) -> np.ndarray[Any, Any]:
+    array = np.empty(shape.shape, np.dtype(shape.dtype))
+    file.seek(content + shape.start)
+    file.readinto(array.reshape(-1).view(np.uint8).data)
+    return array
 
 
 def _sync(folder: Path) -> None:

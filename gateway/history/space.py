@@ -30,6 +30,10 @@ class Space:
 
     def __init__(self, folder: Path, settings: HistorySettings) -> None:
         self._folder = folder
+        self.change(settings)
+
+    def change(self, settings: HistorySettings) -> None:
+        """Other marks; a reserve that is laid by keeps its size."""
         self._low = settings.low_mb * MIB
         self._floor = settings.floor_mb * MIB
         self._reserve = settings.reserve_mb * MIB

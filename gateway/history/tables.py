@@ -1,7 +1,7 @@
-"""One wide table a family; a batch goes in and comes out as it was, column by column.
+"""One wide view a family over its hot rows, see gateway.history.hot; and the control rows.
 
-A value that is absent or NaN is NULL in the table, and the quality says which: 255 is absent. The table holds the hot
-rows only: queries ask gateway.history.source for what stands beside it.
+A value that is absent or NaN is NULL, and the quality says which: 255 is absent. Queries ask gateway.history.source for
+what stands beside the hot rows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 import numpy as np
 
-from drivers.telemetry import Batch, Family, Quality
+from drivers.telemetry import Batch, Family
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -38,49 +38,22 @@ FIXED: Final = {
 
 
 def table(family: Family) -> str:
+    """The family's view."""
     return f'{CATALOG}.main."{family.name}"'
 
 
-def columns(family: Family) -> dict[str, str]:
-    """Column name → type. Raises ValueError where two columns would have one name (DuckDB ignores case)."""
-    named = dict(FIXED)
+def columns(family: Family) -> list[str]:
+    """Of the family's view. Raises ValueError where two columns would have one name (DuckDB ignores case)."""
+    names = [*FIXED]
     for point in family.points:
-        named[point.name] = "DOUBLE"
-        named[f"{point.name}_q"] = f"UTINYINT DEFAULT {int(Quality.ABSENT)}"
-    if len({name.casefold() for name in named}) != len(FIXED) + 2 * len(family):
+        names += [point.name, f"{point.name}_q"]
+    if len({name.casefold() for name in names}) != len(names):
         raise ValueError(f"family {family.name!r}: two of its points would share a column")
-    return named
+    return names
 
 
-def ensure(con: duckdb.DuckDBPyConnection, families: Iterable[Family]) -> None:
-    """Create what is missing; a point that a family has gained becomes a column that older rows do not carry."""
+def ensure(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(f"CREATE TABLE IF NOT EXISTS {CONTROL} (tick BIGINT, seq INTEGER, content VARCHAR)")
-    for family in families:
-        wanted = columns(family)
-        declared = ", ".join(f'"{name}" {kind}' for name, kind in wanted.items())
-        con.execute(f"CREATE TABLE IF NOT EXISTS {table(family)} ({declared})")
-        found = {row[0] for row in con.execute(f"DESCRIBE {table(family)}").fetchall()}
-        for name in wanted.keys() - found:
-            con.execute(f'ALTER TABLE {table(family)} ADD COLUMN "{name}" {wanted[name]}')
-
-
-def insert(con: duckdb.DuckDBPyConnection, tick: int, batch: Batch) -> None:
-    """Append the rows in their order. Points that no row carries are left to the column's default."""
-    rows: dict[str, Any] = {
-        "device": batch.device,
-        "time": batch.time,
-        "received": batch.received,
-        "kind": batch.kind,
-        "flags": batch.flags,
-    }
-    for row in np.flatnonzero(batch.present().any(axis=1)).tolist():
-        name = batch.family.points[row].name
-        rows[name] = batch.values[row]
-        rows[f"{name}_q"] = batch.quality[row]
-    rows = {name: np.ascontiguousarray(column) for name, column in rows.items()}
-    names = ", ".join(f'"{name}"' for name in rows)
-    # DuckDB finds the dict `rows` by its name; names of columns are declared by the family
-    con.execute(f"INSERT INTO {table(batch.family)} (tick, {names}) SELECT {tick:d}, {names} FROM rows")  # noqa: S608
 
 
 def insert_control(con: duckdb.DuckDBPyConnection, tick: int, contents: Sequence[str]) -> None:
@@ -129,13 +102,6 @@ def fetch(con: duckdb.DuckDBPyConnection, family: Family, rest: str) -> tuple[In
     return found["tick"], batch
 
 
-def committed(con: duckdb.DuckDBPyConnection, family: Family, after: int, until: int) -> tuple[Int64, Batch]:
-    """(tick of each row, rows) of after < tick ≤ until in order of commit."""
-    return fetch(
-        con, family, f"FROM {table(family)} WHERE tick > {after:d} AND tick <= {until:d} ORDER BY rowid"
-    )
-
-
 def known(con: duckdb.DuckDBPyConnection, view: str, batch: Batch) -> Rows:
     """Positions of the rows whose key the view holds."""
     keys = _keys(batch)  # noqa: F841 - the query names it
@@ -161,18 +127,6 @@ def _keys(batch: Batch) -> dict[str, Any]:
 def _between(batch: Batch) -> str:
     """Lets DuckDB skip what is older or newer than every key."""
     return f"WHERE time BETWEEN {batch.time.min():d} AND {batch.time.max():d}"
-
-
-def delete(con: duckdb.DuckDBPyConnection, family: Family, until: int, before: int) -> None:
-    """Rows of tick ≤ until and time < before are hot no longer."""
-    con.execute(f"DELETE FROM {table(family)} WHERE tick <= {until:d} AND time < {before:d}")  # noqa: S608
-
-
-def newest(con: duckdb.DuckDBPyConnection, family: Family) -> tuple[int, int]:
-    """(newest tick, newest receive time); zeros where the table is empty."""
-    query = f"SELECT coalesce(max(tick), 0), coalesce(max(received), 0) FROM {table(family)}"  # noqa: S608
-    tick, received = con.execute(query).fetchall()[0]
-    return tick, received
 
 
 def newest_control(con: duckdb.DuckDBPyConnection) -> int:

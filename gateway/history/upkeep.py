@@ -42,6 +42,10 @@ class Upkeep:
         self._level = Level.PLENTY
         self._retained = -RETAIN
 
+    def change(self, settings: HistorySettings) -> None:
+        self._settings = settings
+        self._retained = -RETAIN
+
     async def run(self) -> None:
         """Until cancelled."""
         while True:

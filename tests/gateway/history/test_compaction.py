@@ -23,10 +23,10 @@ from gateway.history.compaction import Compactor
 from gateway.history.query import Queries
 from gateway.history.settings import HistorySettings
 from rules.control import DeviceRow, Devices
-from tests.gateway.history.readings import DUST, Said, batch_of, fresh, opened, said_by, suspected
+from tests.gateway.history.readings import DUST, LOT, Said, batch_of, fresh, opened, said_by, suspected
 
 MAY_1 = 1_777_593_600 * SECOND // DAY * DAY
-SMALL = HistorySettings(memory_mb=128, part_rows=50, settle_minutes=30)
+SMALL = HistorySettings(memory_mb=128, part_rows=200, settle_minutes=30)
 
 
 class Kept:
@@ -134,6 +134,28 @@ async def test_a_busy_family_does_not_wait_for_the_end_of_its_day(tmp_path: Path
         assert await it.everything() == before
         it.compactor.sweep(now=True)
         assert files(tmp_path) == {it.history.shelf.path(part) for part in parts}
+
+
+async def test_many_small_parts_are_merged_before_their_day_is_over(tmp_path: Path) -> None:
+    """They are small where another family fills the table."""
+    async with kept(tmp_path, now=MAY_1 + 13 * HOUR) as it:
+        for tick in range(1, 7):
+            lot = batch_of((Said(n, MAY_1 + tick * HOUR, {"busy": 1.0}) for n in range(50)), LOT)
+            dust = day_of(4, MAY_1 + tick * MINUTE, seed=tick)
+            await it.history.commit(tick, [lot, dust], [], [fresh(lot), fresh(dust)])
+            before = await it.everything()
+            while await it.compactor.step():
+                assert await it.everything() == before
+        parts = [part for part in it.parts() if part.family == "dust"]
+        assert [(part.n, part.rows, part.settled) for part in parts] == [
+            (5, 16, False),
+            (6, 4, False),
+            (7, 4, False),
+        ]
+        it.clock.not_before(MAY_1 + 2 * DAY)
+        await it.compactor.run()
+        assert [(p.rows, p.settled) for p in it.parts() if p.family == "dust"] == [(24, True)]
+        assert await it.everything() == before
 
 
 async def test_only_what_was_passed_moves(tmp_path: Path) -> None:

@@ -55,15 +55,16 @@ def test_it_never_goes_back_in_time() -> None:
     assert latest.get("lot", 0) == {}
 
 
-def test_columns_hold_every_device_up_to_the_highest() -> None:
+def test_the_newest_time_of_every_device_up_to_the_highest() -> None:
     latest = Latest(FAMILIES)
     latest.update(Batch.empty(DUST))
-    latest.update(batch_of([Said(1, 10, {"pm10": 1.0})]))
+    latest.update(batch_of([Said(1, 10, {"pm10": 1.0}), Said(1, 9, {"tsp": 1.0})]))
     latest.update(batch_of([Said(5_000, 11, {"pm10": 2.0})]))
-    columns = latest.columns("dust")
-    assert columns.values.shape == columns.quality.shape == columns.time.shape == (5, 5_001)
-    assert np.flatnonzero(columns.time[0] != NO_TIME).tolist() == [1, 5_000]
-    assert latest.columns("lot").time.shape == (3, 0)
+    newest = latest.newest("dust")
+    assert newest.shape == (5_001,)
+    assert np.flatnonzero(newest != NO_TIME).tolist() == [1, 5_000]
+    assert newest[[1, 5_000]].tolist() == [10, 11]
+    assert latest.newest("lot").shape == (0,)
 
 
 def test_a_snapshot_is_a_copy_and_knows_points_by_name() -> None:
@@ -78,5 +79,4 @@ def test_a_snapshot_is_a_copy_and_knows_points_by_name() -> None:
     same = Latest(FAMILIES)
     same.restore(saved)
     assert same.get("dust", 3)["pm10"] == Known(1.0, Quality.GOOD, 10)
-    same.update(batch_of([Said(3, 12, {"pm10": 4.0})]))
-    assert saved["dust"]["values"][0, 3] == 1.0
+    assert same.snapshot()["dust"].keys() == {"pm10", "tsp"}

@@ -19,10 +19,11 @@ from drivers.telemetry import DAY, HOUR, MINUTE, Kind, Quality
 from gateway.errors import LinkError, StoreError
 from gateway.history.audit import Difference, differences
 from gateway.history.cursor import Cursor, Gap, load
+from gateway.history.influx import InfluxSink
 from gateway.history.mirror import Mirror
 from gateway.history.mirror_query import reader
 from gateway.history.mirror_settings import Dialect, MirrorSettings
-from gateway.history.sink import MOST, InfluxSink, PointsRefused, Refused, deliver
+from gateway.history.sink import MOST, PointsRefused, Refused, deliver
 from rules.control import DeviceRow, Devices
 from tests.gateway.history.influx import Influx, influx
 from tests.gateway.history.readings import Said, batch_of, fresh, opened

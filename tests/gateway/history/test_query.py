@@ -77,6 +77,21 @@ async def test_supplements_and_their_reading_are_one(history: History, queries: 
     assert everything.kind.tolist() == [Kind.SAMPLE, Kind.DAY]
 
 
+async def test_a_limit_counts_readings_not_their_supplements(history: History, queries: Queries) -> None:
+    first = batch_of(Said(1, NOON + n, {"pm10": float(n)}) for n in range(4))
+    await history.commit(1, [first], [], [fresh(first)])
+    second = batch_of(Said(1, NOON + n, {"tsp": float(n)}) for n in (1, 2))
+    await history.commit(2, [second], [], [suspected(second)])
+    for limit in range(1, 5):
+        found = await queries.range_(DUST, 1, NOON, NOON + 9, limit=limit)
+        assert found.time.tolist() == [NOON, NOON + 1, NOON + 2, NOON + 3][:limit]
+        newest = await queries.range_(DUST, 1, NOON, NOON + 9, limit=limit, newest=True)
+        assert newest.time.tolist() == [NOON, NOON + 1, NOON + 2, NOON + 3][-limit:]
+        for one in (found, newest):
+            carried = (one.quality[[PM10, DUST.index["tsp"]]] == 0).sum(axis=0)
+            assert carried.tolist() == [1 + (time - NOON in {1, 2}) for time in one.time.tolist()]
+
+
 async def test_buckets_agree_with_numpy(history: History, queries: Queries) -> None:
     batch = random_batch(np.random.default_rng(2), 3_000)
     await history.commit(1, [batch], [], [fresh(batch)])
