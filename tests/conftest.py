@@ -13,13 +13,18 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.gateway.store import postgres
+
 ROOT = Path(__file__).parents[1]
 PEERS = {
     "mosquitto": ("mosquitto", "mosquitto_pub", "mosquitto_sub"),
     "strace": ("strace",),
     "victoria-metrics": ("victoria-metrics",),
     "socat": ("socat",),
+    "postgresql": ("postgres", "initdb", "pg_ctl"),
 }
+DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)  # its versions are not in the PATH
+os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *map(str, DEBIAN)])
 LOOPBACK = ("127.", "::1", "localhost")
 
 settings.register_profile(
@@ -57,6 +62,22 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.section("not exercised on this machine")
         for line in missing:
             terminalreporter.line(line)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgres.Server]:
+    """One server for all tests that ask for it; each takes databases of its own."""
+    with postgres.server() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.peer("postgresql"))])
+def operations_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of an empty database for operations: what runs with it runs on every kind there is."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/operations.sqlite"
+    running: postgres.Server = request.getfixturevalue("postgresql")
+    return running.fresh()
 
 
 @pytest.fixture(autouse=True)

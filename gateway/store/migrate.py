@@ -12,10 +12,10 @@ from sqlalchemy import Connection
 SCRIPTS: Final = Path(__file__).parent / "migrations"
 
 
-def upgrade(connection: Connection) -> None:
-    """Apply every migration that this database has not seen."""
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Apply every migration that this database has not seen, up to this revision."""
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)

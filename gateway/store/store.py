@@ -26,10 +26,12 @@ BUSY: Final = 5.0  # seconds; only another process (a backup, the command line) 
 
 
 class Store:
-    """`url` names the database: "sqlite:////path/operations.sqlite" by default, or any URL SQLAlchemy knows."""
+    """`url` names the database: "sqlite:////path/operations.sqlite" by default, or "postgresql://user@host/name"."""
 
     def __init__(self, url: str, readers: int = READERS) -> None:
         self.url = make_url(url)
+        if self.url.drivername == "postgresql":
+            self.url = self.url.set(drivername="postgresql+psycopg")
         self._writer = self._engine(writing=True, size=1)
         self._reader = self._engine(writing=False, size=readers)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
@@ -37,9 +39,12 @@ class Store:
 
     def _engine(self, *, writing: bool, size: int) -> Engine:
         if self.url.get_backend_name() != "sqlite":
-            return create_engine(
+            engine = create_engine(
                 self.url, pool_size=size, max_overflow=0, pool_pre_ping=True, hide_parameters=True
             )
+            if not writing:
+                event.listen(engine, "begin", _begin_viewing)
+            return engine
         if not self.url.database or self.url.database == ":memory:":
             raise ValueError(
                 "operations need a file: an SQLite database in memory is another one in each thread"
@@ -117,3 +122,7 @@ def _begin_writing(connection: Connection) -> None:
 
 def _begin_reading(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
+
+
+def _begin_viewing(connection: Connection) -> None:
+    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.store.schema import cases, registry
+from gateway.store.schema import cases, commands, joining, publishing, registry
 from gateway.store.schema.metadata import metadata
 
-__all__ = ["cases", "metadata", "registry"]
+__all__ = ["cases", "commands", "joining", "metadata", "publishing", "registry"]

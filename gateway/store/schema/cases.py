@@ -23,6 +23,7 @@ from gateway.store.schema.metadata import Document, Serial, Time, metadata
 
 UNCLEARED = text("state <> 'cleared'")
 OPEN = text("state NOT IN ('closed', 'void')")
+UNDELIVERED = text("state <> 'delivered'")
 
 # One row an occurrence: from the raise to the clear that ends it. Its key is the id of the raising transition.
 alarm = Table(
@@ -109,7 +110,14 @@ case = Table(
     Column("filed", Time, nullable=False),
     Column("dispatched", Time),
     Column("deadline", Time),
-    Column("time_left", Time),  # of the limit, while the clock is stopped at hand-back
+    Column("waiting", Time),  # since when it waits for a dispatcher
+    Column("provisional", Boolean(create_constraint=False), nullable=False),  # holidays on its way: not known
+    Column("allowed", Time, nullable=False),  # µs of the limit, extensions among them
+    Column("clock_from", Time),  # when the limit's clock last started; null while it stands still
+    Column("time_left", Time),  # of the limit, when its clock last started or stopped
+    Column("level", Integer, nullable=False),  # warnings and escalations told since it was dispatched
+    Column("extended", Integer, nullable=False),
+    Column("suspended", Time),
     Column("alert", Time),  # when the deadline must be looked at next; null while its clock stands still
     Column("overdue", Time),
     Column("repaired", Time),
@@ -164,6 +172,14 @@ outbox = Table(
     Index("ix_outbox_due", "channel", "state", "id"),
     Index("ix_outbox_delivered", "delivered"),
     Index("ix_outbox_subject", "channel", "subject", "state", "id"),
+    Index(
+        "ix_outbox_undelivered",
+        "channel",
+        "state",
+        "created",
+        sqlite_where=UNDELIVERED,
+        postgresql_where=UNDELIVERED,
+    ),
 )
 
 quarantine = Table(

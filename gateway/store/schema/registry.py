@@ -1,4 +1,4 @@
-"""Tables of the registry: devices, sources, tokens, rules, commands and sessions, and the audit trail."""
+"""Tables of the registry: devices, sources, tokens, rules and sessions, and the audit trail."""
 
 from __future__ import annotations
 
@@ -60,11 +60,14 @@ device = Table(
     Column("attributes", Document, nullable=False),
     Column("retired", Boolean(create_constraint=False), nullable=False),
     Column("digest", Digest, nullable=False),
+    Column("former", Digest),  # the secret before this one, which opens until …
+    Column("former_until", Time),
     Column("created", Time, nullable=False),
     Column("updated", Time, nullable=False),
     UniqueConstraint("family", "idx"),
     Index("ix_device_area", "area", "id"),
     Index("ix_device_parent", "parent"),
+    Index("ix_device_updated", "updated", "id"),
 )
 
 # Every index ever given. Rows are never deleted, so an index is never used again.
@@ -85,6 +88,8 @@ source = Table(
     Column("devices", Document),  # list of ids it may speak for; null where area says it
     Column("area", String(256)),  # or every device under this area path; "" = every device
     Column("digest", Digest, nullable=False),
+    Column("former", Digest),  # the secret before this one, which opens until …
+    Column("former_until", Time),
     Column("created", Time, nullable=False),
 )
 
@@ -98,24 +103,6 @@ token = Table(
     Column("created", Time, nullable=False),
     Column("creator", String(128), nullable=False),
     Column("revoked", Time),
-)
-
-command = Table(
-    "command",
-    metadata,
-    Column("id", String(32), primary_key=True),
-    Column("seq", Integer, nullable=False),  # order of issue; a session sends by it
-    Column("device", String(64), ForeignKey("device.id"), nullable=False),
-    Column("name", String(64), nullable=False),
-    Column("args", Document, nullable=False),
-    Column("actor", String(128), nullable=False),
-    Column("created", Time, nullable=False),
-    Column("expires", Time, nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("changed", Time, nullable=False),
-    Column("error", Text, nullable=False),
-    Index("ix_command_device", "device", "seq"),
-    Index("ix_command_state", "state", "expires"),
 )
 
 # What of an MQTT session outlives the process: one document, owned by gateway.ingest.session.
