@@ -1,4 +1,7 @@
-"""What devices were told to do, and how they behave since: lamps, contactors and sprays obey; nobody else has to move."""
+"""What devices were told to do, and how they behave since: lamps, contactors and sprays obey; nobody else has to move.
+
+A lamp that has lost the gateway forgets what it was told and follows its own schedule: dark means on (law 7).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import numpy as np
 
 from drivers.dialogue import Reply
 from drivers.families import FAMILIES
-from drivers.telemetry import HOUR, SECOND
+from drivers.telemetry import HOUR, MINUTE, SECOND
 from simulators.world.cabinet import OWN
 from simulators.world.streetlight import STANDBY, drawn
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from simulators.world.cohort import Columns
 
 HOLDS: Final = 12 * HOUR  # a lamp or contactor goes back to its own programme after this time
+ALONE: Final = 3 * MINUTE  # without the gateway after which a lamp follows its own schedule
+NEVER: Final = np.iinfo(np.int64).max
 MILLISECOND: Final = 1_000
 
 
@@ -35,9 +40,31 @@ class Orders:
             n = len(city.cohorts[family])
             self._level[family] = np.full(n, np.nan)
             self._until[family] = np.zeros(n, np.int64)
+        self._alone = np.full(
+            len(self._rated), NEVER, np.int64
+        )  # when a lamp without the gateway is on its own
+        self._answered: dict[tuple[str, int], Reply] = {}
+
+    def cut_off(self, family: str, index: int, now: int) -> None:
+        """It has lost the gateway."""
+        if family == "streetlight":
+            self._alone[index] = now + ALONE
+
+    def rejoined(self, family: str, index: int, now: int) -> None:
+        """It has the gateway again; what it was told before stands no more if it was alone for long."""
+        if family == "streetlight":
+            if now >= self._alone[index]:
+                self._until[family][index] = 0
+            self._alone[index] = NEVER
 
     def obey(self, family: str, index: int, order: Order, now: int) -> Reply:
-        """Carry it out if the device can, and say what it reads back."""
+        """Carry it out if the device can, and say what it reads back. The same id again is answered and not done again."""
+        last = self._answered.get((family, index))
+        if last is None or last.id != order.id:
+            last = self._answered[family, index] = self._answer(family, index, order, now)
+        return last
+
+    def _answer(self, family: str, index: int, order: Order, now: int) -> Reply:
         if order.expires * MILLISECOND <= now:
             return Reply(order.id, "failed", "expired")
         command = next((one for one in FAMILIES[family].commands if one.name == order.name), None)
@@ -76,7 +103,10 @@ class Orders:
         """Write what was ordered into the columns, in place."""
         if family not in self._level:
             return
-        level = np.where(time < self._until[family][device], self._level[family][device], np.nan)
+        until = self._until[family][device]
+        if family == "streetlight":
+            until = np.minimum(until, self._alone[device])
+        level = np.where(time < until, self._level[family][device], np.nan)
         rows = np.flatnonzero(~np.isnan(level))
         if len(rows):
             wanted = _ALTER[family](self, device[rows], level[rows])
