@@ -6,21 +6,24 @@ A change is committed, then announced to history, and only then known to the dir
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import IO, Any, Final
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from drivers.products.product import Product
 from gateway.clock import Clock
-from gateway.errors import Conflict, Invalid, NotFound
-from gateway.registry import announce, roll, rows, secret
+from gateway.errors import Conflict, Invalid, NotFound, StoreError, Unavailable
+from gateway.registry import announce, roll, rotation, rows, secret
 from gateway.registry.announce import Announce, Announcer
 from gateway.registry.device import EMPTY, Checker, Device, Fault
-from gateway.registry.directory import Directory
+from gateway.registry.directory import DEVICE, Directory
+from gateway.registry.rotation import Rotation
 from gateway.store import audit
 from gateway.store.schema.registry import device as table
 from gateway.store.store import Store
@@ -28,6 +31,11 @@ from rules.control import Control, DeviceRow
 from rules.control import Devices as DevicesControl
 
 PORTION: Final = 5_000  # directory entries put without a pause
+SLICE: Final = 5_000  # devices of an import in one transaction
+
+
+def _never() -> None:
+    """History can always be written."""
 
 
 class Created(Struct, frozen=True, gc=False):
@@ -54,21 +62,23 @@ class Devices:
         products: Mapping[str, Product],
         directory: Directory,
         announce: Announce,
+        stalled: Callable[[], str | None] = _never,
     ) -> None:
+        """stalled: why history cannot be written at the moment."""
         self._store = store
         self._clock = clock
         self._checker = Checker(products)
         self._directory = directory
-        self.announcer = Announcer(store, announce, self._learn)
+        self.announcer = Announcer(store, announce, self._learn, stalled)
 
     async def load(self) -> None:
-        """At the start: announce what a crash left unannounced, then fill the directory."""
-        await self.announcer.flush()
+        """At the start: fill the directory. No door is open before what a crash left unannounced is flushed."""
         await self._store.read(self._fill)
 
     def _fill(self, conn: Connection) -> None:
-        self._directory.put(rows.every_entry(conn))
+        self._directory.load(rows.every_portion(conn))
         self._directory.put_former(rows.former_entries(conn))
+        self._directory.rotations.put(rotation.under_way(conn, self._clock.now()))
 
     async def _learn(self, controls: list[Control]) -> None:
         ids = [row.id for control in controls if isinstance(control, DevicesControl) for row in control.rows]
@@ -107,6 +117,7 @@ class Devices:
         faults += self._checker.complete(values) if not faults else []
         if faults:
             raise _invalid(faults)
+        self.announcer.check()
         now = self._clock.now()
         word = secret.generate()
 
@@ -122,7 +133,8 @@ class Devices:
             return one
 
         one = await self._store.write(work)
-        await self.announcer.flush()
+        with suppress(Unavailable):  # history hears of it before it is heard; its secret is shown this once
+            await self.announcer.flush()
         return one, word
 
     async def change(self, id: str, form: Mapping[str, object], actor: str) -> Device:  # noqa: A002
@@ -130,6 +142,7 @@ class Devices:
         given, faults = self._checker.check(form)
         if faults:
             raise _invalid(faults)
+        self.announcer.check()
         now = self._clock.now()
         one = await self._store.write(lambda conn: self._change(conn, id, given, actor, now))
         await self.announcer.flush()
@@ -172,42 +185,66 @@ class Devices:
                 [Fault(0, "parent", problem, "a device cannot stand below itself; move the other one first")]
             )
 
-    async def rotate(self, id: str, actor: str) -> str:  # noqa: A002
-        """A new secret; the old one opens nothing from now on."""
-        now = self._clock.now()
+    async def rotate(self, id: str, actor: str, overlap: int = 0) -> str:  # noqa: A002
+        """A new secret; the former one opens for `overlap` µs more, or nothing from now on."""
+        now, rotations = self._clock.now(), self._directory.rotations
         word = secret.generate()
 
-        def work(conn: Connection) -> None:
+        def work(conn: Connection) -> Rotation | None:
             _find(conn, id)
-            conn.execute(
-                update(table).where(table.c.id == id).values(digest=secret.digest(word), updated=now)
-            )
-            audit.record(conn, now, actor, "secret rotated", f"device:{id}")
+            here = table.c.id == id
+            former = rotations.kept(id, conn.execute(select(table.c.digest).where(here)).scalar_one())
+            changed = rotation.columns(word, former if overlap else None, now + overlap)
+            conn.execute(update(table).where(here).values(**changed, updated=now))
+            audit.record(conn, now, actor, "secret rotated", f"device:{id}", {"overlap": overlap})
+            return Rotation(DEVICE, id, former, now + overlap) if overlap else None
 
-        await self._store.write(work)
+        rotations.replace(id, await self._store.write(work))
         async with self.announcer.turn:
             await self._read([id])
         return word
 
     async def import_csv(self, file: IO[bytes], actor: str, *, partial: bool = False) -> Imported:
         """Create the devices of a CSV file: all or none of them, or (`partial`) those whose lines are good."""
+        self.announcer.check()
         listed = await asyncio.to_thread(roll.read, file, self._checker)
-        if listed.faults and not partial:
-            await self._store.read(lambda conn: _drop_strangers(conn, listed, spared=listed.refused))
-            return Imported(listed.lines, [], _in_order(listed.faults))
-        now = self._clock.now()
-        created = await self._store.write(lambda conn: self._enrol(conn, listed, actor, now, partial=partial))
-        await self.announcer.flush()
+        spared = listed.refused if listed.faults and not partial else set[str]()
+        await self._store.read(lambda conn: _drop_strangers(conn, listed, spared))
+        created: list[Created] = []
+        if partial or not listed.faults:
+            await self._enrol_all(listed, created, actor)
+            with suppress(
+                Unavailable, StoreError
+            ):  # it is pending then; the secrets would be lost with an error
+                await self.announcer.flush()
         return Imported(listed.lines, created, _in_order(listed.faults))
 
+    async def _enrol_all(self, listed: roll.Roll, created: list[Created], actor: str) -> None:
+        """In slices, each whole, so that nobody else waits for the writer long; `created` holds what is done."""
+        now, entrants = self._clock.now(), listed.entrants
+        for start in range(0, len(entrants), SLICE):
+            some = entrants[start : start + SLICE]
+            try:
+                enrol = functools.partial(self._enrol, listed=listed, some=some, actor=actor, now=now)
+                created += await self._store.write(enrol)
+            except StoreError as error:
+                if not created:
+                    raise
+                remedy = "import this line and those after it again"
+                listed.faults.append(Fault(some[0].line, "", f"not written: {error}", remedy))
+                return
+
     def _enrol(
-        self, conn: Connection, listed: roll.Roll, actor: str, now: int, *, partial: bool
+        self, conn: Connection, listed: roll.Roll, some: Sequence[roll.Entrant], actor: str, now: int
     ) -> list[Created]:
-        _drop_strangers(conn, listed, spared=set())
-        if not listed.entrants or (listed.faults and not partial):
+        """Those of whom somebody else has registered one meanwhile become faults."""
+        twins = rows.known(conn, [entrant.device.id for entrant in some])
+        listed.faults += [roll.registered(one) for one in some if one.device.id in twins]
+        some = [one for one in some if one.device.id not in twins]
+        if not some:
             return []
-        words = [secret.generate() for _ in listed.entrants]
-        devices = _numbered(conn, listed.entrants, now)
+        words = [secret.generate() for _ in some]
+        devices = _numbered(conn, some, now)
         rows.add(conn, devices, [secret.digest(word) for word in words])
         by_family = sorted(devices, key=lambda one: (one.family, one.index))
         announce.write(conn, self._rows(iter(by_family)))
@@ -216,7 +253,7 @@ class Devices:
         )
         return [
             Created(entrant.line, one.id, word)
-            for entrant, one, word in zip(listed.entrants, devices, words, strict=True)
+            for entrant, one, word in zip(some, devices, words, strict=True)
         ]
 
 

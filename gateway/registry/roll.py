@@ -83,11 +83,12 @@ def _encoding(file: IO[bytes]) -> str | None:
 
 def _read(text: TextIOWrapper, checker: Checker, roll: Roll) -> None:
     reader = csv.reader(text, strict=True)
-    header = [name.strip() for name in next(reader, [])]
+    records = _records(reader, roll)
+    header = [name.strip() for name in next(records, (1, []))[1]]
     roll.faults.extend(_header_faults(header))
     if roll.faults:
         return
-    for line, cells in _records(reader, roll):
+    for line, cells in records:
         roll.lines += 1
         if roll.lines > LINES:
             roll.faults.append(Fault(line, "", f"more than {LINES} lines", "import the rest in another call"))
@@ -194,16 +195,13 @@ def _drop_circles(roll: Roll) -> None:
 
 def drop_known(roll: Roll, known: set[str]) -> None:
     """Lines whose id has a device already."""
+    roll.drop(lambda entrant: registered(entrant) if entrant.device.id in known else None)
 
-    def twin(entrant: Entrant) -> Fault | None:
-        id = entrant.device.id  # noqa: A001
-        if id not in known:
-            return None
-        return Fault(
-            entrant.line, "id", f"{id} is registered already", "remove the line, or change the device itself"
-        )
 
-    roll.drop(twin)
+def registered(entrant: Entrant) -> Fault:
+    """Its id has a device already."""
+    problem = f"{entrant.device.id} is registered already"
+    return Fault(entrant.line, "id", problem, "remove the line, or change the device itself")
 
 
 def drop_orphans(roll: Roll, known: set[str]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -11,8 +13,8 @@ from msgspec.structs import asdict, astuple
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, or_, select, update
 
 from gateway.registry.device import Device
-from gateway.registry.directory import Entry
-from gateway.store.bulk import bulk
+from gateway.registry.members import Entry, Portion
+from gateway.store.bulk import bulk, stream
 from gateway.store.schema.registry import device, device_index
 
 PORTION: Final = 500  # names in one IN (…), below every database's limit
@@ -22,6 +24,9 @@ _FIELDS: Final = [device.c["idx" if name == "index" else name] for name in Devic
 _ENTRY: Final = [
     device.c[name] for name in ("id", "family", "idx", "product", "area", "retired", "digest", "link")
 ]
+_TRAIT: Final = device.c.product + "\n" + device.c.area + "\n" + device.c.link  # no text holds a line's end
+_PORTION: Final = [device.c.family, device.c.id, device.c.idx, _TRAIT, device.c.retired, device.c.digest]
+_FAMILY: Final = itemgetter(0)
 
 
 class Selection(Struct, frozen=True):
@@ -96,16 +101,25 @@ def entries(conn: Connection, ids: Sequence[str]) -> list[Entry]:
     return rows
 
 
-def every_entry(conn: Connection) -> Iterator[Entry]:
-    """All devices there are, streamed."""
-    result = conn.execution_options(yield_per=FETCH).execute(select(*_ENTRY))
-    return (Entry(*row) for row in result)
+def every_portion(conn: Connection) -> Iterator[Portion]:
+    """All devices there are, streamed as columns."""
+    for rows in stream(conn, select(*_PORTION)):
+        for family, mine in groupby(sorted(rows, key=_FAMILY), key=_FAMILY):
+            _, *columns = zip(*mine, strict=True)
+            yield Portion(family, *columns)
 
 
 def former_entries(conn: Connection) -> list[Entry]:
-    """Indexes that devices held in families they have left."""
+    """Indexes that devices held in families they have left: few, and only where more were given than are in use."""
+    given = select(device_index.c.family, func.count()).group_by(device_index.c.family)
+    used = select(device.c.family, func.count()).group_by(device.c.family)
+    in_use = {family: n for family, n in conn.execute(used)}  # noqa: C416 - rows are not pairs to mypy
+    left = [family for family, n in conn.execute(given) if n > in_use.get(family, 0)]
+    if not left:
+        return []
     moved = or_(device.c.family != device_index.c.family, device.c.idx != device_index.c.idx)
-    query = select(device_index, device.c.product, device.c.area).join(device).where(moved)
+    query = select(device_index, device.c.product, device.c.area).join(device)
+    query = query.where(device_index.c.family.in_(left), moved)
     return [
         Entry(row.device, row.family, row.idx, row.product, row.area, retired=True, digest=b"")
         for row in conn.execute(query)

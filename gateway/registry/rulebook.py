@@ -82,7 +82,7 @@ class Rulebook:
                 announce.write(conn, [_rules(conn)])
 
         await self._store.write(work)
-        await self._announcer.flush()
+        await self._announcer.flush(forever=True)
 
     async def in_force(self) -> list[RuleVersion]:
         """The newest version of every rule, by id."""
@@ -104,6 +104,7 @@ class Rulebook:
             self._check(document)
         except ValueError as error:
             raise Invalid(str(error)) from error
+        self._announcer.check()
         now = self._clock.now()
 
         def work(conn: Connection) -> RuleVersion:
@@ -126,6 +127,7 @@ class Rulebook:
         self, rule: str, name: str, scope: str, value: float | None, author: str, reason: str
     ) -> Override:
         """A parameter's value in a scope; None takes it away. Raises NotFound, Invalid."""
+        self._announcer.check()
         now = self._clock.now()
 
         def work(conn: Connection) -> Override:

@@ -12,8 +12,9 @@ from drivers.mqtt.topics import filter_fault
 from gateway.clock import Clock
 from gateway.errors import Conflict, Invalid, NotFound
 from gateway.registry import device as fields
-from gateway.registry import secret
-from gateway.registry.directory import Directory, Voice
+from gateway.registry import rotation, secret
+from gateway.registry.directory import SOURCE, Directory, Voice
+from gateway.registry.rotation import Rotation
 from gateway.store import audit
 from gateway.store.schema.registry import source
 from gateway.store.store import Store
@@ -61,24 +62,36 @@ class Sources:
         await self.load()
         return Source(**columns), word
 
-    async def rotate(self, name: str, actor: str) -> str:
-        """A new secret; the old one opens nothing from now on."""
+    async def rotate(self, name: str, actor: str, overlap: int = 0) -> str:
+        """A new secret; the former one opens for `overlap` µs more, or nothing from now on."""
+        now, rotations = self._clock.now(), self._directory.rotations
         word = secret.generate()
-        await self._alter(name, actor, "secret rotated", update(source).values(digest=secret.digest(word)))
+
+        def work(conn: Connection) -> Rotation | None:
+            here = source.c.name == name
+            current = conn.scalar(select(source.c.digest).where(here))
+            if current is None:
+                raise NotFound(f"no source {name!r:.80}")
+            former = rotations.kept(name, current)
+            changed = rotation.columns(word, former if overlap else None, now + overlap)
+            conn.execute(update(source).where(here).values(**changed))
+            audit.record(conn, now, actor, "secret rotated", f"source:{name}", {"overlap": overlap})
+            return Rotation(SOURCE, name, former, now + overlap) if overlap else None
+
+        rotations.replace(name, await self._store.write(work))
+        await self.load()
         return word
 
     async def remove(self, name: str, actor: str) -> None:
-        await self._alter(name, actor, "removed", delete(source))
-
-    async def _alter(self, name: str, actor: str, action: str, statement: Any) -> None:
         now = self._clock.now()
 
         def work(conn: Connection) -> None:
-            if not conn.execute(statement.where(source.c.name == name)).rowcount:
+            if not conn.execute(delete(source).where(source.c.name == name)).rowcount:
                 raise NotFound(f"no source {name!r:.80}")
-            audit.record(conn, now, actor, action, f"source:{name}")
+            audit.record(conn, now, actor, "removed", f"source:{name}")
 
         await self._store.write(work)
+        self._directory.rotations.replace(name, None)
         await self.load()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -51,10 +52,17 @@ class History:
     heard: list[Control] = field(default_factory=list)
     known: list[int] = field(default_factory=list)
     broken: bool = False
+    stuck: bool = False  # it cannot be written, and tries again for as long as that lasts
+    known_stuck: bool = False
+
+    def stalled(self) -> str | None:
+        return "history: the disk is full" if self.known_stuck else None
 
     async def announce(self, controls: list[Control]) -> None:
         if self.broken:
             raise StoreError("disk full")
+        if self.stuck:
+            await asyncio.Event().wait()
         self.heard.extend(controls)
         self.known.append(len(self.directory))
 
@@ -88,12 +96,13 @@ def csv(lines: Iterable[str]) -> bytes:
 
 
 @asynccontextmanager
-async def open_city(path: Path) -> AsyncIterator[City]:
-    async with Store(f"sqlite:///{path}/operations.sqlite") as store:
+async def open_city(path: Path, url: str = "") -> AsyncIterator[City]:
+    async with Store(url or f"sqlite:///{path}/operations.sqlite") as store:
         await store.migrate()
-        clock, directory = StandingClock(), Directory()
+        clock = StandingClock()
+        directory = Directory(clock)
         history = History(directory)
-        devices = Devices(store, clock, PRODUCTS, directory, history.announce)
+        devices = Devices(store, clock, PRODUCTS, directory, history.announce, history.stalled)
         sources = Sources(store, clock, directory)
         tokens = Tokens(store, clock)
         await devices.load()

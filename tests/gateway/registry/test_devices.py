@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from drivers.telemetry import MINUTE
-from gateway.errors import Conflict, Invalid, NotFound, StoreError
+from gateway.errors import Conflict, Invalid, NotFound, StoreError, Unavailable
 from gateway.registry.devices import Devices
 from gateway.registry.directory import Directory
 from gateway.registry.rows import Selection
@@ -87,11 +88,42 @@ async def test_what_history_could_not_hear_it_hears_at_the_next_start(city: City
         await city.add("A")
     assert city.directory.device("A") is None
     city.history.broken = False
-    await city.devices.load()
+    await city.devices.announcer.flush()
     assert [row.id for _, row in city.history.rows()] == ["A"]
     assert city.directory.device("A") is not None
-    await city.devices.load()
+    await city.devices.announcer.flush()
     assert len(city.history.heard) == 1
+
+
+async def test_while_history_is_known_to_be_stalled_nothing_is_changed(city: City) -> None:
+    await city.add("A")
+    city.history.known_stuck = True
+    with pytest.raises(Unavailable, match="the disk is full"):
+        await city.add("B")
+    with pytest.raises(Unavailable):
+        await city.devices.change("A", {"name": "new"}, "token:test")
+    with pytest.raises(Unavailable):
+        await city.devices.import_csv(BytesIO(b"id,product\nC,generic-dust\n"), "token:test")
+    assert [one.id for one in await city.devices.listing(Selection(), "", 10)] == ["A"]
+    assert (await city.devices.get("A")).name == ""
+
+
+async def test_a_history_that_stalls_meanwhile_delays_only_the_use(city: City) -> None:
+    city.devices.announcer.patience = 0.01
+    city.history.stuck = True
+    secret = (await city.add("A"))["A"]
+    with pytest.raises(Unavailable, match="takes effect once history has heard of it"):
+        await city.devices.change("A", {"name": "new"}, "token:test")
+    assert city.directory.device("A") is None
+    city.history.known_stuck = True
+    await city.devices.announcer.again()
+    assert city.directory.device("A") is None
+    city.history.stuck = city.history.known_stuck = False
+    await city.devices.announcer.again()
+    assert [row.id for _, row in city.history.rows()] == ["A", "A"]
+    assert city.directory.authenticate("A", secret.encode()) is not None
+    await city.devices.announcer.again()
+    assert len(city.history.rows()) == 2
 
 
 async def test_every_wrong_field_is_named_with_its_remedy(city: City) -> None:
@@ -164,7 +196,7 @@ async def test_a_new_product_keeps_the_index_and_a_new_family_gives_another(city
         assert former is not None
         assert (former.id, former.retired) == ("B", True)
         now = directory.by_index("streetlight", 4)
-        assert now is directory.device("B")
+        assert now == directory.device("B")
         assert now is not None
         assert not now.retired
 

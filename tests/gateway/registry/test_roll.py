@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from io import BytesIO
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
+from gateway.errors import StoreError
 from gateway.registry import roll
 from gateway.registry.device import Checker
-from gateway.registry.devices import Imported
+from gateway.registry.devices import SLICE, Devices, Imported
 from gateway.registry.rows import Selection
+from gateway.store.store import Store
 from tests.gateway.registry.city import PRODUCTS, City, csv, open_city
 
+T = TypeVar("T")
 HEADER = "id,product,name,area,lat,lon,parent,interval,attr.rated_power"
 
 
@@ -161,6 +166,42 @@ async def test_a_long_chain_of_orphans_is_refused_in_one_go(city: City) -> None:
     chain = [f"L{n},generic-streetlight,L{n + 1}" for n in range(3000)]
     imported = await load(city, "id,product,parent", *chain, partial=True)
     assert len(imported.faults) == 3000
+
+
+class FullDisk(Store):
+    """Another store, until so many writes are done."""
+
+    def __init__(self, inner: Store, writes: int) -> None:
+        self.inner, self.left = inner, writes
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        if not self.left:
+            raise StoreError("database or disk is full")
+        self.left -= 1
+        return await self.inner.write(work)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        return await self.inner.read(work)
+
+
+async def test_a_long_roll_is_written_in_whole_slices_and_what_is_left_is_a_fault(city: City) -> None:
+    lines = [f"L{n},generic-dust" for n in range(SLICE + 2)]
+    disk = FullDisk(city.store, writes=1)
+    devices = Devices(disk, city.clock, PRODUCTS, city.directory, city.history.announce)
+    imported = await devices.import_csv(BytesIO(csv(["id,product", *lines])), "token:test")
+    assert len(imported.created) == SLICE
+    assert faults(imported) == [(SLICE + 2, "")]
+    assert "database or disk is full" in imported.faults[0].problem
+    disk.left = 10
+    rest = await devices.import_csv(BytesIO(csv(["id,product", *lines[SLICE:]])), "token:test")
+    assert [one.id for one in rest.created] == [f"L{SLICE}", f"L{SLICE + 1}"]
+    assert (await devices.get(f"L{SLICE + 1}")).index == SLICE + 1
+    assert len(city.directory) == SLICE + 2
+
+
+def test_a_header_with_an_open_quote_is_a_fault() -> None:
+    found = roll.read(BytesIO(b'a,"b'), Checker(PRODUCTS))
+    assert [fault.line for fault in found.faults][:1] == [1]
 
 
 @given(

@@ -1,0 +1,62 @@
+"""Secrets that are being changed: who still comes in with the former one, and until when it opens."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from drivers.telemetry import SECOND
+from gateway.api.auth import Reader
+from gateway.api.services import With
+from gateway.api.span import span
+from gateway.registry.rotation import LONGEST, Use
+
+router: Final = APIRouter(prefix="/rotations", tags=["rotations"])
+Overlap = Annotated[
+    int | None,
+    BeforeValidator(lambda value: None if value is None else span(value)),
+    Query(gt=0, le=LONGEST * SECOND, description="for how long the former secret still opens, such as 1d"),
+]
+
+
+class NewSecret(BaseModel):
+    """secret: shown this once. former_until: µs UTC until which the former one opens too; null: it does not."""
+
+    secret: str
+    former_until: int | None
+
+
+class RotationView(BaseModel):
+    """use: unknown (it has not come since), former or new. until, seen (when it came last): µs UTC."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    kind: str
+    name: str
+    until: int
+    use: Use
+    seen: int | None
+
+
+class RotationList(BaseModel):
+    """waiting: how many were not seen with their new secret yet."""
+
+    waiting: int
+    items: list[RotationView]
+
+
+def renewed(services: With, name: str, secret: str) -> NewSecret:
+    under_way = services.directory.rotations.get(name)
+    return NewSecret(secret=secret, former_until=under_way.until if under_way else None)
+
+
+@router.get("")
+async def list_rotations(services: With, _: Reader) -> RotationList:
+    """Former secrets that still open, the one that ends first at the top."""
+    found = sorted(services.directory.rotations, key=lambda one: (one.until, one.name))
+    return RotationList(
+        waiting=services.directory.rotations.waiting,
+        items=[RotationView.model_validate(one) for one in found],
+    )
