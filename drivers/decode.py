@@ -5,8 +5,9 @@ Every payload is accounted for: it gives rows, or refusals that say so (law 4). 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, starmap
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from drivers.city_json import Reader
     from drivers.codec import Codec
     from drivers.products.product import Product
-    from drivers.telemetry import Bool, Int32
+    from drivers.telemetry import Bool, Float64, Int32
 
 __all__ = ["Decoded", "Decoder", "Limits", "Reply", "decode_reply"]
 
@@ -49,12 +50,38 @@ class Decoded:
 
 
 class _Work:
-    """Readings and refusals of one call, as they are found."""
+    """Readings and refusals of one call, as they are found. odd: rows whose values are not of the usual shape."""
 
     def __init__(self) -> None:
         self.readings: list[Any] = []
         self.frames: list[int] = []
+        self.odd: list[int] = []
         self.refused: list[tuple[int, Reason, str]] = []
+
+    def keep(self, frame: int, readings: Sequence[Any]) -> None:
+        """Readings of one payload, not of the usual shape."""
+        self.odd += range(len(self.readings), len(self.readings) + len(readings))
+        self.readings += readings
+        self.frames += [frame] * len(readings)
+
+
+class _Usual:
+    """The points that were carried so far, as a strict shape of their own: those that no device sends cost nothing."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.names = shape.names
+        self.decode = shape.decoder()
+        self.rows = [shape.family.index[name] for name in shape.names]
+        self._pack = Struct(f"{len(self.names)}d").pack
+        self._none = shape.values()
+
+    def table(self, readings: list[Any], odd: list[int]) -> Float64:
+        """float64[point, n], NaN where absent and in odd rows. Packing is twice as fast as numpy reading tuples."""
+        values = [reading.v for reading in readings]
+        for row in odd:
+            values[row] = self._none
+        cells = b"".join(starmap(self._pack, map(msgspec.structs.astuple, values)))
+        return np.frombuffer(cells).reshape(-1, len(self.names)).T
 
 
 class Decoder:
@@ -69,7 +96,8 @@ class Decoder:
         self._codec = product.codec if channel != "status" else None
         self._copies = Copies()
         self._strict = None if mapping or self._codec else self._shape.decoder()
-        self._row = Struct(f"{len(self._shape.names)}d")
+        self._all = _Usual(self._shape)
+        self._usual = self._all if channel == "status" else None
         self._strict_list = self._shape.list_decoder(self._limits.readings)
         self._reader: Reader = MappedReader(mapping, self._shape) if mapping else CityReader(self._shape)
         self._tick = _MICROSECOND if mapping or self._codec else _MILLISECOND
@@ -81,30 +109,35 @@ class Decoder:
     def decode(self, payloads: Sequence[bytes], devices: Sequence[int], received: Sequence[int]) -> Decoded:
         """devices: dense indices; received: µs UTC; one each a payload. Never raises for what a payload holds."""
         work = self._read(payloads) if self._codec is None else self._frames(self._codec, payloads, devices)
-        frame = np.array(work.frames, np.int32)
         batch = self._columns(work)
-        batch.device[:] = np.asarray(devices, np.int32)[frame]
-        batch.received[:] = np.asarray(received, np.int64)[frame]
+        if len(work.frames) == len(payloads) and not work.odd:
+            frame = np.arange(len(payloads), dtype=np.int32)
+            batch.device[:], batch.received[:] = devices, received
+        else:
+            frame = np.array(work.frames, np.int32)
+            batch.device[:] = np.asarray(devices, np.int32)[frame]
+            batch.received[:] = np.asarray(received, np.int64)[frame]
         kept = self._judge(batch, work)
         if kept is not None:
             batch, frame = batch.take(kept), frame[kept]
         return Decoded(batch, frame, _verdicts(work.refused, frame, len(payloads)))
 
     def _read(self, payloads: Sequence[bytes]) -> _Work:
-        """All at once where every payload is one strict reading, else one by one."""
-        work = _Work()
-        strict = self._strict
-        if strict is not None and max(map(len, payloads), default=0) <= self._limits.size:
-            try:
-                work.readings = [strict(payload) for payload in payloads]
-            except _REJECTED:
-                work.readings = []
-            else:
-                work.frames = list(range(len(payloads)))
-                return work
-        work.frames = []
-        for frame, payload in enumerate(payloads):
-            self._one(frame, payload, work)
+        """In one sweep, as long as payloads have the usual shape; each that has not is read on its own."""
+        work, at = _Work(), 0
+        usual = self._usual if max(map(len, payloads), default=0) <= self._limits.size else None
+        rest = iter(payloads)
+        while at < len(payloads):
+            if usual is not None:
+                before = len(work.readings)
+                with suppress(*_REJECTED):
+                    work.readings.extend(map(usual.decode, rest))
+                swept = len(work.readings) - before
+                work.frames += range(at, at + swept)
+                at += swept
+            if at < len(payloads):
+                self._one(at, payloads[at], work)
+                at += 1
         return work
 
     def _one(self, frame: int, payload: bytes, work: _Work) -> None:
@@ -112,12 +145,10 @@ class Decoder:
         if self._strict is not None and len(payload) <= self._limits.size:
             try:
                 listed = payload.startswith(b"[")
-                readings = self._strict_list(payload) if listed else [self._strict(payload)]
+                work.keep(frame, self._strict_list(payload) if listed else [self._strict(payload)])
             except _REJECTED:
                 pass
             else:
-                work.readings += readings
-                work.frames += [frame] * len(readings)
                 return
         self._explain(frame, payload, work)
 
@@ -142,8 +173,7 @@ class Decoder:
     def _element(self, frame: int, where: str, element: object, work: _Work) -> None:
         faults = Faults()
         try:
-            work.readings.append(self._reader.read(element, faults))
-            work.frames.append(frame)
+            work.keep(frame, [self._reader.read(element, faults)])
         except Refused as refused:
             if refused.reason is not Reason.EMPTY or not faults:
                 faults.note(refused.reason, refused.detail)
@@ -161,10 +191,8 @@ class Decoder:
                         time = self._copies.time(device, one.mark, one.time)
                     if one.values or one.event is not None:
                         v = self._shape.values(**one.values)
-                        work.readings.append(
-                            self._shape.reading(v=v, ts=time, q=None, hist=False, event=one.event)
-                        )
-                        work.frames.append(frame)
+                        reading = self._shape.reading(v=v, ts=time, q=None, hist=False, event=one.event)
+                        work.keep(frame, [reading])
                     elif not faults:
                         faults.note(Reason.EMPTY, f"no point; it says {_told(one.facts)}")
             except Refused as refused:
@@ -184,20 +212,34 @@ class Decoder:
             batch.values[self._family.index["online"]] = online
             batch.kind[:] = Kind.STATUS
         else:
-            self._points(batch, readings)
+            self._points(batch, work)
         batch.quality[~np.isnan(batch.values)] = Quality.GOOD
         if self._shape.channel != "status":
             self._marks(batch, work)
         return batch
 
-    def _points(self, batch: Batch, readings: list[Any]) -> None:
-        pack, astuple = self._row.pack, msgspec.structs.astuple  # twice as fast as numpy reading tuples
-        width = len(self._shape.names)
-        table = np.frombuffer(b"".join([pack(*astuple(reading.v)) for reading in readings]))
-        batch.values[:width] = table.reshape(-1, width).T
+    def _points(self, batch: Batch, work: _Work) -> None:
+        readings, width = work.readings, len(self._shape.names)
+        if self._usual is not None and len(work.odd) < len(readings):
+            batch.values[self._usual.rows] = self._usual.table(readings, work.odd)
+        if work.odd:
+            odd = self._all.table([readings[row] for row in work.odd], [])
+            where: Any = work.odd if len(work.odd) < len(readings) else slice(None)
+            batch.values[:width, where] = odd
+            self._widen(odd)
         if self._events:
             names = [self._events.get(reading.event, np.nan) for reading in readings]
             batch.values[self._family.index["event"]] = names
+
+    def _widen(self, odd: Float64) -> None:
+        """The usual shape has every point that was carried once."""
+        if self._strict is None:
+            return
+        carried = {self._shape.names[row] for row in np.flatnonzero(~np.isnan(odd).all(axis=1))}
+        known = self._usual.names if self._usual is not None else ()
+        if carried.difference(known):
+            carried.update(known)
+            self._usual = _Usual(Shape(self._family, self._shape.channel, carried))
 
     def _marks(self, batch: Batch, work: _Work) -> None:
         """What few readings carry: quality words and the historical mark."""

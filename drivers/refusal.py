@@ -12,6 +12,7 @@ class Reason(StrEnum):
     UNKNOWN_DEVICE = "unknown_device"
     FOREIGN_TOPIC = "foreign_topic"  # a topic that is not the publisher's own
     UNKNOWN_TOPIC = "unknown_topic"  # a topic that means nothing to citygate
+    TOPIC_TOO_LONG = "topic_too_long"  # in bytes or in levels
     OVERSIZE = "oversize"
     TOO_DEEP = "too_deep"
     BAD_JSON = "bad_json"
@@ -44,7 +45,9 @@ class Refusal(NamedTuple):
 class Refused(ValueError):  # noqa: N818 - a verdict, named as design and style name it
     """Raised where one thing is refused: goes to the quarantine, never to the log as a fault of ours."""
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(self, reason: Reason, detail: str, who: str = "") -> None:
+        """who: the id that is nobody's, where that is the reason."""
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+        self.who = who

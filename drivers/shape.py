@@ -13,7 +13,7 @@ import msgspec
 from drivers.telemetry import Quality
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from drivers.telemetry import Family
 
@@ -29,18 +29,19 @@ _NAN: Final = float("nan")
 
 
 class Shape:
-    """The typed structs of one family and channel.
+    """The typed structs of one family and channel; names: of its points, where not all are expected.
 
     `values(**points)` is one row's declared points, NaN where absent. `reading(v=, ts=, q=, hist=, event=)` is one
     reading; of status it is `reading(state=, ts=)`.
     """
 
-    def __init__(self, family: Family, channel: str) -> None:
+    def __init__(self, family: Family, channel: str, names: Collection[str] | None = None) -> None:
         if channel not in CHANNELS:
             raise ValueError(f"no such channel: {channel!r}; there are {', '.join(CHANNELS)}")
         self.family = family
         self.channel = channel
-        self.names = tuple(point.name for point in family.points if point.name not in IMPLIED)
+        declared = [point.name for point in family.points if point.name not in IMPLIED]
+        self.names = tuple(name for name in declared if names is None or name in names)
         self.values: Any = msgspec.defstruct(
             "Values", [(name, float, _NAN) for name in self.names], gc=False, forbid_unknown_fields=True
         )

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from drivers.codec import Downlink, Mark, Reading
-from drivers.lorawan import envelopes, layout
+from drivers.lorawan import downlinks, envelopes, layout
 from drivers.lorawan.bits import Said, Wish
+from drivers.lorawan.downlinks import Queued
 from drivers.lorawan.envelopes import Uplink
 from drivers.lorawan.topics import spellings
 from drivers.refusal import Reason, Refused
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from drivers.city_json import Faults
+    from drivers.dialogue import Order
     from drivers.jsonscan import Limits
     from drivers.lorawan.layout import Layout
 
@@ -106,6 +108,26 @@ class Frames:
         if wish.missing():
             raise ValueError(f"{command} has no argument {', '.join(sorted(wish.missing()))}")
         return Downlink(port, bytes(out))
+
+    def told(self, port: int, frame: bytes) -> tuple[str, dict[str, float]]:
+        """The device's side of `downlink`: command and arguments, the first that reads so. Raises Refused."""
+        for command, (own, items) in self.downlinks.items():
+            said, cursor = Said(), layout.Cursor(frame)
+            try:
+                layout.read(items, cursor, said)
+            except Refused:
+                continue
+            if own == port and cursor.at == cursor.end:
+                return command, said.values
+        raise Refused(Reason.BAD_FRAME, f"port {port}: {frame.hex()} is no command of this product")
+
+    def queued(self, up: str, order: Order, expires: int) -> tuple[str, bytes]:
+        """Topic and payload that make the server of an uplink topic send a command; raises ValueError as `downlink`.
+
+        expires: µs UTC. Confirmed, so that its delivery is known.
+        """
+        port, frame = self.downlink(order.name, order.args)
+        return downlinks.push(up, Queued(order.id, port, frame, expires))
 
     def own_points(self) -> frozenset[str]:
         return frozenset(name for items in self.ports.values() for name in layout.names(items))

@@ -281,12 +281,3 @@ def _base64_of(data: bytes) -> str:
 
 def _text(time: int | None) -> str:
     return "" if time is None else (_EPOCH + timedelta(microseconds=time)).isoformat()
-
-
-def downlink(uplink: Uplink, port: int, payload: bytes, *, confirmed: bool = False) -> bytes:
-    """What the server that sent this uplink wants published to queue a downlink; its topic is `topics.Address.down`."""
-    data = _base64_of(payload)
-    if uplink.server == "thethingsstack":
-        one = {"f_port": port, "frm_payload": data, "confirmed": confirmed, "priority": "NORMAL"}
-        return _encode({"downlinks": [one]})
-    return _encode({"devEui": uplink.eui, "confirmed": confirmed, "fPort": port, "data": data})

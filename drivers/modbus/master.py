@@ -90,6 +90,13 @@ class Master:
     def command(self, task: Task) -> None:
         self._tasks.append(task)
 
+    def halt(self) -> None:
+        """No command that was not written yet is written, or written again."""
+        under_way = self._out.task if self._out is not None else None
+        for task in (*self._tasks, *([under_way] if under_way else [])):
+            if not task.written:
+                task.expires, task.tries = float("-inf"), TRIES
+
     def connected(self, now: float) -> None:
         """The line is new: everybody is asked again."""
         self._framing.clear()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from drivers.lorawan.codec import Frames
-from drivers.lorawan.envelopes import Gateway, Server, Uplink, downlink, read
+from drivers.lorawan.envelopes import Gateway, Uplink, read
 from drivers.products import catalog
 from drivers.refusal import Reason, Refused
 
@@ -118,21 +118,6 @@ def test_what_is_no_json_is_refused(payload: bytes) -> None:
     with pytest.raises(Refused) as caught:
         read(payload)
     assert caught.value.reason in {Reason.BAD_JSON, Reason.EMPTY}
-
-
-@pytest.mark.parametrize(
-    ("server", "expected"),
-    [
-        ("chirpstack", {"devEui": EUI, "confirmed": True, "fPort": 3, "data": "AQI="}),
-        (
-            "thethingsstack",
-            {"downlinks": [{"f_port": 3, "frm_payload": "AQI=", "confirmed": True, "priority": "NORMAL"}]},
-        ),
-    ],
-)
-def test_a_downlink_is_what_its_server_takes(server: Server, expected: dict[str, Any]) -> None:
-    uplink = Uplink(server, EUI, "mh-1", 1, 0, b"")
-    assert json.loads(downlink(uplink, 3, b"\x01\x02", confirmed=True)) == expected
 
 
 @pytest.mark.parametrize(
