@@ -17,7 +17,9 @@ from drivers.telemetry import SECOND
 from simulators.faults import Faults, demo, read
 from simulators.fleet import Fleet, Settings
 from simulators.flood import Flood, Load
+from simulators.hostile import Crowd, Target
 from simulators.pace import Pace
+from simulators.storm import Storm
 from simulators.world.city import City
 
 if TYPE_CHECKING:
@@ -42,7 +44,25 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="real seconds to run; without it until interrupted")
     parser.add_argument("--ramp", type=float, default=1_000, help="connections a second")
     parser.add_argument("--mqtt5", type=float, default=0.5, help="share of devices that speak MQTT 5")
-    parser.add_argument("--mode", choices=("world", "flood"), default="world", help="behave, or load")
+    parser.add_argument(
+        "--mode",
+        choices=("world", "flood", "storm", "hostile"),
+        default="world",
+        help="behave, load, all come back at once, or attack",
+    )
+    parser.add_argument(
+        "--addresses",
+        type=int,
+        default=0,
+        help="come from so many addresses of the loopback, 127.0.0.2 and up",
+    )
+    parser.add_argument("--backlog", type=int, default=3, help="storm: readings that wait in each device")
+    parser.add_argument(
+        "--stay", type=int, default=1 << 30, help="storm: so many stay connected, the others leave when done"
+    )
+    parser.add_argument(
+        "--clients", type=int, default=200, help="hostile: how many; --secrets are those given away to them"
+    )
     parser.add_argument(
         "--rate", type=float, default=0, help="flood: messages a second; 0 = as fast as acknowledged"
     )
@@ -70,14 +90,32 @@ def scenario(name: str, city: City) -> Faults:
     return demo(city) if name == "demo" else read(Path(name).read_text("utf-8"), city)
 
 
-def build(options: argparse.Namespace) -> Fleet | Flood:
+def build(options: argparse.Namespace) -> Fleet | Flood | Crowd:
     pace = options.pace or Pace.real()
     city = City.build(options.devices, options.seed, pace.start)
     host, _, port = options.to.rpartition(":")
     secrets = read_secrets(options.secrets) if options.secrets else {}
+    addresses = [f"127.0.0.{2 + number}" for number in range(options.addresses)]
+    if options.mode == "hostile":
+        family, cohort = next(iter(city.cohorts.items()))
+        own = next(iter(secrets.items()), None)
+        target = Target(host, int(port), (family, cohort.ids[0]), own, addresses)
+        return Crowd(target, options.clients, options.seed, pace)
     if options.mode == "flood":
         load = Load(options.rate, options.burst, options.window, ramp=options.ramp, five=options.mqtt5)
-        return Flood(city, host, int(port), secrets=secrets, pace=pace, load=load)
+        return Flood(city, host, int(port), secrets=secrets, pace=pace, load=load, addresses=addresses)
+    if options.mode == "storm":
+        return Storm(
+            city,
+            host,
+            int(port),
+            secrets=secrets,
+            pace=pace,
+            ramp=options.ramp,
+            backlog=options.backlog,
+            stay=options.stay,
+            addresses=addresses,
+        )
     settings = Settings(ramp=options.ramp, five=options.mqtt5)
     faults = scenario(options.faults, city)
     return Fleet(city, host, int(port), secrets=secrets, pace=pace, faults=faults, settings=settings)
@@ -92,7 +130,7 @@ def raise_descriptors() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
-async def run(fleet: Fleet | Flood, pace: Pace, seconds: float | None) -> dict[str, Any]:
+async def run(fleet: Fleet | Flood | Crowd, pace: Pace, seconds: float | None) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, fleet.stop)
@@ -113,7 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         report = runner.run(run(fleet, fleet.pace, options.seconds))
     text = json.dumps(report, indent=2)
-    if options.ledger:
+    if options.ledger and not isinstance(fleet, Crowd):
         fleet.ledger.save(options.ledger)
     if options.report:
         options.report.write_text(text + "\n", "utf-8")

@@ -11,7 +11,7 @@ import numpy as np
 from simulators.world.noise import Noise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from simulators.link import Link
     from simulators.pace import Pace
@@ -25,9 +25,19 @@ class Dialer:
     """`make(number)` gives the protocol of one attempt; `lost(number)` must be told when a connection ends."""
 
     def __init__(
-        self, pace: Pace, server: tuple[str, int], rate: float, seed: int, make: Callable[[int], Link]
+        self,
+        pace: Pace,
+        server: tuple[str, int],
+        rate: float,
+        seed: int,
+        make: Callable[[int], Link],
+        *,
+        addresses: Sequence[str] = (),
+        together: int = TOGETHER,
     ) -> None:
-        """server: host and port. rate: new connections a second."""
+        """server: host and port. rate: new connections a second. addresses: to come from, in turn; each has its own ports."""
+        self._addresses = addresses
+        self._together = together
         self._pace, self._server, self._rate, self._make = pace, server, rate, make
         self._noise = Noise(seed, "dial")
         self._due: list[tuple[float, int]] = []
@@ -75,7 +85,7 @@ class Dialer:
                 now = self._pace.monotonic()
                 credit = min(credit + (now - last) * self._rate, max(1.0, self._rate * 0.1))
                 last = now
-                while self._due and self._due[0][0] <= now and credit >= 1 and self._making < TOGETHER:
+                while self._due and self._due[0][0] <= now and credit >= 1 and self._making < self._together:
                     _, number = heapq.heappop(self._due)
                     if number not in self._held:
                         credit -= 1
@@ -86,7 +96,8 @@ class Dialer:
     async def _connect(self, number: int) -> None:
         loop = asyncio.get_running_loop()
         try:
-            await loop.create_connection(lambda: self._make(number), *self._server)
+            here = (self._addresses[number % len(self._addresses)], 0) if self._addresses else None
+            await loop.create_connection(lambda: self._make(number), *self._server, local_addr=here)
         except OSError:
             self.failed += 1
             self.lost(number)

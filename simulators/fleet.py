@@ -232,6 +232,7 @@ class Fleet:
         number = link.identity.number
         place, now = self.places[number], self.pace.now()
         self._dialer.arrived(number)
+        self.orders.rejoined(place.family, place.index, now)
         self.counts["connected"] += 1
         schedule, device = self._schedules[place.family], np.array([place.index], np.int32)
         time = schedule.stamp(device, np.array([now]))
@@ -244,6 +245,8 @@ class Fleet:
         number = link.identity.number
         if self.links[number] is link:
             self.links[number] = None
+            place = self.places[number]
+            self.orders.cut_off(place.family, place.index, self.pace.now())
         if link.code:
             self.codes[link.code] += 1
         self.counts["closed"] += 1

@@ -15,7 +15,7 @@ import numpy as np
 from drivers.mqtt import topics
 from drivers.mqtt.packets import MAX_PACKET_ID, V5, V311, Will
 from drivers.mqtt.writer import Publisher, pubacks
-from simulators.dial import Dialer
+from simulators.dial import TOGETHER, Dialer
 from simulators.faults import Faults
 from simulators.latency import Histogram
 from simulators.ledger import Ledger
@@ -24,7 +24,7 @@ from simulators.orders import Orders
 from simulators.scene import Scene
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from simulators.pace import Pace
     from simulators.world.city import City
@@ -40,7 +40,7 @@ ACK: Final = 4  # bytes of a PUBACK that says nothing but yes
 @dataclass(frozen=True, slots=True)
 class Load:
     """rate: messages a second of all devices, 0 = closed loop. burst: messages in one write. window: unacknowledged
-    messages a device. ramp: connections a second. five: share of MQTT 5. record: whether the ledger is kept.
+    messages a device. ramp: connections a second. together: connections that are being made at one time. five: share of MQTT 5. record: whether the ledger is kept.
     """
 
     rate: float = 0.0
@@ -50,6 +50,7 @@ class Load:
     five: float = 0.5
     record: bool = True
     drain: float = 10.0
+    together: int = TOGETHER
 
 
 class Sent:
@@ -158,8 +159,17 @@ class Flood:
     """`secrets`: by device id. Stops, drains and reports as a Fleet does."""
 
     def __init__(
-        self, city: City, host: str, port: int, *, secrets: Mapping[str, str], pace: Pace, load: Load
+        self,
+        city: City,
+        host: str,
+        port: int,
+        *,
+        secrets: Mapping[str, str],
+        pace: Pace,
+        load: Load,
+        addresses: Sequence[str] = (),
     ) -> None:
+        """addresses: to come from, in turn; none: from any."""
         self.load, self.pace = load, pace
         self._ids = [(f, device) for f, cohort in city.cohorts.items() for device in cohort.ids]
         self.ledger = Ledger([device for _, device in self._ids], bound=20_000_000 if load.record else 0)
@@ -168,7 +178,9 @@ class Flood:
         self._identities = [self._identity(n, f, d, secrets) for n, (f, d) in enumerate(self._ids)]
         self._templates = list(self._cut(city))
         self.links: list[Hose | None] = [None] * len(self._ids)
-        self._dialer = Dialer(pace, (host, port), load.ramp, city.seed, self._make)
+        self._dialer = Dialer(
+            pace, (host, port), load.ramp, city.seed, self._make, addresses=addresses, together=load.together
+        )
         self._stop = asyncio.Event()
         self._running = False
         self._started = 0

@@ -6,7 +6,7 @@ import pytest
 from drivers.dialogue import Order
 from drivers.telemetry import HOUR, MINUTE
 from simulators.faults import Faults
-from simulators.orders import HOLDS, Orders
+from simulators.orders import ALONE, HOLDS, Orders
 from simulators.scene import Scene
 from tests.simulators.evening import START, city
 
@@ -82,3 +82,34 @@ def test_what_cannot_be_done_is_answered_with_why(order: Order, error: str) -> N
 def test_what_changes_nothing_is_applied_all_the_same() -> None:
     reply = Orders(CITY).obey("manhole", 1, Order("c", "restart", {}, SOON), START)
     assert (reply.result, reply.v) == ("applied", {})
+
+
+def test_a_lamp_cut_off_from_the_gateway_goes_on_at_dusk_by_itself() -> None:
+    orders, night = Orders(CITY), START + 4 * HOUR
+    off = Order("c1", "switch", {"state": 0}, (START + MINUTE) // 1_000)
+    orders.obey("streetlight", 3, off, START)
+    assert spoken(orders, "streetlight", night)["switch"] == 0, "it obeys as long as it hears the gateway"
+    orders.cut_off("streetlight", 3, START + HOUR)
+    assert spoken(orders, "streetlight", START + HOUR + MINUTE)["switch"] == 0
+    found = spoken(orders, "streetlight", night)
+    assert (found["switch"], found["dimming"]) == (1, 100)
+    assert found["power"] > 0.8 * CITY.cohorts["streetlight"].attributes["rated_power"][3]
+
+
+def test_a_short_break_changes_nothing_and_a_long_one_ends_what_a_lamp_was_told() -> None:
+    orders, night = Orders(CITY), START + 4 * HOUR
+    orders.obey("streetlight", 3, Order("c1", "switch", {"state": 0}, SOON), START)
+    orders.cut_off("streetlight", 3, START + HOUR)
+    orders.rejoined("streetlight", 3, START + HOUR + ALONE - 1)
+    assert spoken(orders, "streetlight", night)["switch"] == 0
+    orders.cut_off("streetlight", 3, START + 2 * HOUR)
+    orders.rejoined("streetlight", 3, START + 2 * HOUR + ALONE)
+    assert spoken(orders, "streetlight", night)["switch"] == 1
+
+
+def test_the_same_command_twice_is_done_once() -> None:
+    orders = Orders(CITY)
+    order = Order("c1", "spray", {"state": 1, "duration": 600}, SOON)
+    first = orders.obey("dust", 3, order, START)
+    assert orders.obey("dust", 3, order, START + 30_000_000) == first
+    assert spoken(orders, "dust", START + 10 * MINUTE)["spray"] == 0, "its ten minutes ran from the first"
