@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Callable
 from typing import Final
 
@@ -12,16 +11,24 @@ from drivers.mqtt import topics
 from drivers.refusal import Refused
 from gateway.clock import Clock
 from gateway.errors import ConfigError, StoreError
+from gateway.ingest.admission import Admission
+from gateway.ingest.certificates import Certificates
 from gateway.ingest.connection import Connection
+from gateway.ingest.counters import Counters
 from gateway.ingest.endpoint_settings import EndpointSettings
 from gateway.ingest.handshake import Directory
-from gateway.ingest.hub import Counters, Hub, Listener, Why
+from gateway.ingest.hub import Hub, Listener, Why
 from gateway.ingest.inbox import Inbox, Lane
+from gateway.ingest.logins import Logins
+from gateway.ingest.lorawan import NetworkServers
 from gateway.ingest.session import Command, Session, Sessions, SessionStore
+from gateway.ingest.tls_door import TlsDoor
 from gateway.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
+PLAIN: Final = "plain"
+TLS: Final = "tls"
 BACKLOG: Final = 4096  # connections the kernel holds for us when a whole city comes back at once
 
 
@@ -37,12 +44,15 @@ class Endpoint:
         listener: Listener,
         lanes: Callable[[str, str, str], Lane],
         store: SessionStore,
+        logins: Logins,
+        servers: NetworkServers | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._sessions = Sessions(settings, clock, store)
-        self._hub = Hub(settings, directory, inbox, clock, listener, lanes, self._sessions)
-        self._servers: list[asyncio.Server] = []
+        self._hub = Hub(settings, directory, inbox, clock, listener, lanes, self._sessions, logins)
+        self._hub.servers = servers or self._hub.servers
+        self._servers: dict[str, asyncio.Server] = {}
         self._tasks: list[asyncio.Task[None]] = []
         inbox.gate(self._hub.pause, self._hub.resume)
 
@@ -59,32 +69,48 @@ class Endpoint:
         return len(self._sessions)
 
     @property
+    def admission(self) -> Admission:
+        return self._hub.admission
+
+    @property
+    def certificates(self) -> Certificates | None:
+        return self._hub.certificates
+
+    @property
     def port(self) -> int:
-        """The port in use without TLS."""
-        return self._port(0)
+        """The port in use without TLS; 0 where only TLS is spoken."""
+        return self._port(PLAIN)
 
     @property
     def tls_port(self) -> int:
-        return self._port(1)
+        return self._port(TLS)
 
-    def _port(self, server: int) -> int:
-        port: int = self._servers[server].sockets[0].getsockname()[1]
+    def _port(self, name: str) -> int:
+        server = self._servers.get(name)
+        port: int = server.sockets[0].getsockname()[1] if server is not None else 0
         return port
 
     async def start(self, tasks: Tasks) -> None:
         """Load sessions and listen. ConfigError: a port or certificate cannot be used; StoreError: no sessions."""
         await self._sessions.load()
         try:
-            await self._listen(self._settings.port, None)
-            if self._settings.tls_cert is not None:
-                await self._listen(self._settings.tls_port, self._context())
-        except OSError as error:
+            if not self._settings.tls.only:
+                await self._listen(PLAIN, self._settings.port, lambda: Connection(self._hub))
+            if self._settings.tls.cert is not None:
+                self._hub.certificates = Certificates(self._settings.tls)
+                await self._listen(TLS, self._settings.tls.port, lambda: TlsDoor(self._hub, tasks))
+        except (OSError, ValueError) as error:
             await self._stop_listening()
             raise ConfigError([f"mqtt.endpoint: {error}"]) from error
         self._tasks = [
             tasks.start("mqtt-sessions", self._sessions.run()),
             tasks.start("mqtt-sweep", self._sweep()),
         ]
+
+    def change(self, settings: EndpointSettings) -> None:
+        """Other limits; what sockets and connections that stand were told at their start stays as it was."""
+        self._settings = self._hub.settings = settings
+        self._sessions.change(settings)
 
     async def stop(self) -> None:
         """Take no more, tell every client why, save the sessions. Wills stay unpublished: the gateway is what goes."""
@@ -118,6 +144,30 @@ class Endpoint:
         ]
         return any(taken)
 
+    def queue(self, device: str, topic: str, payload: bytes, *, expires: int) -> bool:
+        """The same to the network servers that asked for this topic of theirs and may speak for the device."""
+        taken = [
+            self._give(session, Command(topic, payload, min(1, granted), expires))
+            for session, granted in self._sessions.listeners(topic).items()
+            if self._may_hear(session, device)
+        ]
+        return any(taken)
+
+    def watch(self, stranger: Callable[[str, str], object]) -> None:
+        """`stranger` is told the name and origin of whoever was refused at CONNECT."""
+        self._hub.stranger = stranger
+
+    def confirm(self, delivered: Callable[[bytes], object]) -> None:
+        """`delivered` is told the payload of each command that a device has acknowledged."""
+        self._hub.delivered = delivered
+
+    def halt(self) -> None:
+        """Give up every command that has not been acknowledged."""
+        self._sessions.halt()
+
+    def resume(self) -> None:
+        self._sessions.halted = False
+
     def expel(self, name: str) -> int:
         """Close the connections of a principal whose credentials are void; how many there were."""
         peers = self._hub.of(name)
@@ -126,8 +176,11 @@ class Endpoint:
         return len(peers)
 
     def sweep(self) -> None:
-        """One look at keepalives, time-outs, delayed wills and the ends of sessions; runs by itself once started."""
+        """One look at keepalives, time-outs, wills, ends of sessions and TLS files; runs by itself once started."""
         self._hub.sweep()
+        certificates = self._hub.certificates
+        if certificates is not None and certificates.refresh():
+            self._hub.revoke()
 
     def _may_hear(self, session: Session, device: str) -> bool:
         try:
@@ -139,6 +192,8 @@ class Endpoint:
     def _give(self, session: Session, command: Command) -> bool:
         if session.link is None and command.qos == 0:
             return False
+        if any(one.payload == command.payload for one in (*session.inflight.values(), *session.waiting)):
+            return True  # given before a kill that came before its record
         if len(session.waiting) + len(session.inflight) >= self._settings.session_commands:
             self._hub.counters.commands_full += 1
             return False
@@ -148,31 +203,16 @@ class Endpoint:
             session.link.send_commands()
         return True
 
-    async def _listen(self, port: int, context: ssl.SSLContext | None) -> None:
+    async def _listen(self, name: str, port: int, protocol: Callable[[], asyncio.Protocol]) -> None:
         loop = asyncio.get_running_loop()
-        self._servers.append(
-            await loop.create_server(
-                lambda: Connection(self._hub),
-                self._settings.host,
-                port,
-                ssl=context,
-                ssl_handshake_timeout=None if context is None else self._settings.connect_timeout,
-                backlog=BACKLOG,
-            )
-        )
-
-    def _context(self) -> ssl.SSLContext:
-        assert self._settings.tls_cert is not None
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(self._settings.tls_cert, self._settings.tls_key)
-        return context
+        self._servers[name] = await loop.create_server(protocol, self._settings.host, port, backlog=BACKLOG)
 
     async def _stop_listening(self) -> None:
-        for server in self._servers:
+        for server in self._servers.values():
             server.close()
             await server.wait_closed()
 
     async def _sweep(self) -> None:
         while True:
             await self._clock.sleep(self._settings.sweep)
-            self._hub.sweep()
+            self.sweep()

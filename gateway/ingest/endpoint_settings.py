@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from ipaddress import ip_address
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gateway.ingest.limit_settings import LimitSettings
+from gateway.ingest.tls_settings import TlsSettings
 
 
 class EndpointSettings(BaseModel):
@@ -14,9 +17,10 @@ class EndpointSettings(BaseModel):
     enabled: bool = Field(True, description="whether devices may connect over MQTT")
     host: str = Field("0.0.0.0", description="address to listen on")  # noqa: S104 - devices are elsewhere
     port: int = Field(1883, ge=0, le=65_535, description="port without TLS; 0 takes any free one")
-    tls_port: int = Field(8883, ge=0, le=65_535, description="port with TLS; used where tls_cert is set")
-    tls_cert: Path | None = Field(None, description="PEM certificate chain")
-    tls_key: Path | None = Field(None, description="PEM private key")
+    anonymous: bool = Field(
+        False,
+        description="whether clients need no password, only a device's name; host must be a loopback address",
+    )
     packet_limit: int = Field(
         262_144, ge=1024, le=268_435_460, description="bytes of the largest MQTT packet; beyond: disconnected"
     )
@@ -48,10 +52,28 @@ class EndpointSettings(BaseModel):
     write_limit: int = Field(
         262_144, ge=4096, description="bytes waiting for a client that does not read; beyond: dropped"
     )
+    aside: int = Field(
+        8_388_608,
+        ge=0,
+        description="bytes read while too many readings wait; beyond: no socket is read until there is room",
+    )
     sweep: float = Field(1.0, gt=0, description="seconds between looks at keepalives and time-outs")
 
+    tls: TlsSettings = TlsSettings()
+    limits: LimitSettings = LimitSettings()
+
     @model_validator(mode="after")
-    def _key_goes_with_certificate(self) -> Self:
-        if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("tls_cert and tls_key go together")
+    def _anonymous_on_loopback_only(self) -> Self:
+        if self.anonymous and not _loopback(self.host):
+            raise ValueError(
+                f"anonymous lets anyone who reaches {self.host} speak for any device; "
+                'set host = "127.0.0.1", or anonymous = false'
+            )
         return self
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

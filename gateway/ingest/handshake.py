@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple, Protocol
 from uuid import uuid4
 
+from drivers.lorawan import topics as network
 from drivers.mqtt.codes import ReasonCode
 from drivers.mqtt.packets import V5, Connect, Properties, Subscription
 from drivers.mqtt.topics import COMMAND, ROOT
@@ -32,6 +33,9 @@ class Directory(Protocol):
 
     def authenticate(self, username: str, secret: bytes) -> Principal | None: ...
 
+    def vouched(self, name: str) -> Principal | None:
+        """Whose name it is, where something else than a secret has proved it."""
+
     def resolve(self, principal: Any, topic: str) -> tuple[str, str, int, str]:
         """Product id, family, device index, channel; raises Refused."""
 
@@ -51,18 +55,20 @@ class Agreement(NamedTuple):
     answer: Properties
 
 
-def agree(packet: Connect, settings: EndpointSettings, directory: Directory) -> Agreement | ReasonCode:
-    """What is agreed with this client, or why it is refused."""
+def agree(
+    packet: Connect, settings: EndpointSettings, directory: Directory, certified: str | None = None
+) -> Agreement | ReasonCode:
+    """What is agreed with this client, or why it is refused. certified: the name that its certificate proves."""
     asked = packet.properties
     if asked.authentication_method is not None:
         return ReasonCode.BAD_AUTHENTICATION_METHOD
-    if packet.username is None:
+    if packet.username is None and certified is None and not settings.anonymous:
         return ReasonCode.NOT_AUTHORIZED
     if len(packet.client_id) > MAX_CLIENT_ID or not (
         packet.client_id or packet.version == V5 or packet.clean_start
     ):
         return ReasonCode.CLIENT_IDENTIFIER_NOT_VALID
-    principal = directory.authenticate(packet.username, packet.password or b"")
+    principal = _who(packet, settings, directory, certified)
     if principal is None:
         return ReasonCode.BAD_USER_NAME_OR_PASSWORD
     keepalive, told = _keepalive(packet, settings)
@@ -84,6 +90,18 @@ def agree(packet: Connect, settings: EndpointSettings, directory: Directory) -> 
     )
 
 
+def _who(
+    packet: Connect, settings: EndpointSettings, directory: Directory, certified: str | None
+) -> Principal | None:
+    """A certificate goes before a password; a user name beside it says the same or nothing."""
+    username = packet.username or ""
+    if certified is not None:
+        return directory.vouched(certified) if username in {"", certified} else None
+    if settings.anonymous and packet.password is None:
+        return directory.vouched(username or packet.client_id)
+    return directory.authenticate(username, packet.password or b"")
+
+
 def _keepalive(packet: Connect, settings: EndpointSettings) -> tuple[int, int | None]:
     """Seconds in force, and what MQTT 5 must tell the client where it is not what it asked for."""
     most = settings.max_keepalive
@@ -103,6 +121,8 @@ def grant(wanted: Subscription, principal: Principal, directory: Directory) -> i
     """The QoS granted (0, 1) or the reason code of a refusal: commands only, of devices that are its own."""
     if wanted.filter.startswith("$share/"):
         return ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED
+    if principal.kind == "source" and network.queues(wanted.filter):
+        return min(wanted.qos, 1)  # each delivery asks again which devices it may speak for
     levels = wanted.filter.split("/")
     if len(levels) != 4 or levels[0] != ROOT or levels[3] != COMMAND:
         return ReasonCode.NOT_AUTHORIZED

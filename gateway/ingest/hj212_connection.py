@@ -14,7 +14,7 @@ from drivers.hj212.frame import Damage, Framer
 from drivers.hj212.frame import Frame as StationFrame
 from drivers.hj212.readings import CHANNEL, PULLED
 from drivers.hj212.segment import Segment, decode, encode
-from drivers.hj212.station import Heard, Said
+from drivers.hj212.station import Heard, Said, State
 from drivers.refusal import Reason, Refusal, Refused
 from gateway.ingest.hj212_hub import Hub, Member
 from gateway.ingest.hub import Why
@@ -87,10 +87,14 @@ class Connection(asyncio.Protocol):
             segment, oddities = decode(found.data)
             member = self._member(segment, found, now)
         except Refused as refused:
-            self._refuse(refused.reason, refused.detail, found.data, now)
+            self._refuse(refused.reason, refused.detail, found.data, now, refused.who)
             return b""
         self._hub.tolerated.update((*found.oddities, *oddities))
+        task = member.station.task
+        asked = task is not None and task.state is State.SENT
         heard = member.station.hear(segment, now)
+        if task is not None and asked and task.state is State.READY:
+            self._hub.ready(member, task)
         if heard.said is Said.UPLOAD:
             counters.uploads += 1
             self._upload(
@@ -127,8 +131,8 @@ class Connection(asyncio.Protocol):
         topic = f"hj212/{segment.mn}/{segment.cn}"
         self._hub.inbox.frames.append(Frame(lane, entry.index, payload, now, self, token, topic))
 
-    def _refuse(self, reason: Reason, detail: str, raw: bytes, now: int) -> None:
-        self._hub.inbox.frames.append(Frame(None, -1, raw, now, self, 0, "hj212", reason, detail))
+    def _refuse(self, reason: Reason, detail: str, raw: bytes, now: int, who: str = "") -> None:
+        self._hub.inbox.frames.append(Frame(None, -1, raw, now, self, 0, "hj212", reason, detail, who))
 
     def _due(self, now: int) -> bytes:
         parts = []

@@ -27,6 +27,7 @@ from gateway.ingest.inbox import Frame, Inbox, Lane
 from gateway.ingest.presence import DEVICE, Itself, Placed, Roll
 
 DAY: Final = 86_400
+PAST: Final = 1  # µs UTC
 _ORDINARY: Final = StationSettings()
 
 
@@ -167,6 +168,7 @@ class Hub:
             raise Refused(
                 Reason.UNKNOWN_DEVICE,
                 f"no device {id_!r:.80} for MN {mn!r:.80}; register it or name it in [hj212]",
+                id_,
             )
         profile = self._products[entry.product].hj212
         if profile is None:
@@ -242,6 +244,18 @@ class Hub:
             order.id, "applied" if done else "failed", None if done else task.error or error or task.state
         )
         self.reply(member, reply)
+
+    def ready(self, member: Member, task: Task) -> None:
+        """9011 came: the station is at it."""
+        order = member.orders.get(task)
+        if order is not None:
+            self.reply(member, Reply(order.id, "accepted"))
+
+    def halt(self) -> None:
+        """No command that waits is sent any more, and none is sent again."""
+        for there in self._present.values():
+            for task in (task for member in there for task in member.orders):
+                task.expires = PAST
 
     def reply(self, member: Member, reply: Reply) -> None:
         lane = self.lanes(member.entry.product, member.entry.family, "reply")

@@ -46,7 +46,7 @@ class Hj212Server:
         self.figures = Figures(self.hub)
         self._server: asyncio.Server | None = None
         self._looking: asyncio.Task[None] | None = None
-        inbox.gate(self.hub.pause, self.hub.resume)
+        self._ungate = inbox.gate(self.hub.pause, self.hub.resume)
 
     @property
     def port(self) -> int:
@@ -68,6 +68,7 @@ class Hj212Server:
 
     async def stop(self) -> None:
         """Take no more and close every connection."""
+        self._ungate()
         if self._server is not None:
             self._server.close()
         if self._looking is not None:

@@ -6,7 +6,8 @@ A frame put here is settled exactly once, after the tick that took it is durable
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from msgspec import Struct
@@ -38,6 +39,7 @@ class Frame(Struct, gc=False):
 
     token names the frame to its origin; 0 = nothing to acknowledge. `verdict` is set where the transport itself
     refused it (foreign topic, oversize …); lane is None then and payload is what to keep in the quarantine.
+    who: the id it came under, where no device has that id.
     """
 
     lane: Lane | None
@@ -49,6 +51,7 @@ class Frame(Struct, gc=False):
     topic: str = ""
     verdict: Reason | None = None
     detail: str = ""
+    who: str = ""
 
 
 class Inbox:
@@ -65,9 +68,26 @@ class Inbox:
         self._ready = asyncio.Event()
         self._gates: list[tuple[Callable[[], None], Callable[[], None]]] = []
 
-    def gate(self, pause: Callable[[], None], resume: Callable[[], None]) -> None:
-        """A transport's way to stop and restart all its sockets."""
-        self._gates.append((pause, resume))
+    def gate(self, pause: Callable[[], None], resume: Callable[[], None]) -> Callable[[], None]:
+        """A transport's way to stop and restart all its sockets; what it gives takes that away."""
+        gate = pause, resume
+        self._gates.append(gate)
+
+        def remove() -> None:
+            if gate in self._gates:
+                self._gates.remove(gate)
+
+        return remove
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Meanwhile no transport reads, so that none of its timers runs: city time leaps in here."""
+        gates = [] if self.paused else self._gates
+        for pause, _ in gates:
+            pause()
+        yield
+        for _, resume in gates:
+            resume()
 
     def arrived(self) -> None:
         """Wake the pipeline; at the bound, pause every transport (law 5)."""

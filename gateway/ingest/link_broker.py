@@ -51,6 +51,12 @@ class Broker:
                 f"the broker keeps our session for {granted} s, not {asked}: a longer outage loses data;"
                 " raise its longest session expiry",
             )
+        if self._settings.publish and answer.properties.retain_available is False:
+            self._note(
+                logging.WARNING,
+                "retain",
+                "the broker keeps no retained messages: a platform that connects later sees only what changes then",
+            )
         if version != V5 and self._settings.version == V5:
             self._note(logging.INFO, "version", "the broker has no MQTT 5; speaking 3.1.1")
 

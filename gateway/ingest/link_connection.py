@@ -27,11 +27,13 @@ from drivers.mqtt.packets import (
     Suback,
     Subscribe,
     Subscription,
+    Unsuback,
+    Unsubscribe,
 )
 from drivers.mqtt.reader import Reader
 from drivers.mqtt.writer import PINGREQ, encode
 from gateway.errors import LinkError
-from gateway.ingest.link_broker import WATCHED
+from gateway.ingest.link_broker import FAILURE, WATCHED
 from gateway.ingest.link_downlinks import Downlinks
 from gateway.ingest.link_routes import REMEMBERED
 from gateway.ingest.link_session import Downlink, LinkSession
@@ -62,6 +64,8 @@ class LinkConnection(asyncio.Protocol):
         self._downlinks: Downlinks | None = None  # once CONNACK accepted us
         self._why = "the connection was lost"
         self._asked: dict[int, tuple[str, ...]] = {}  # filters of a SUBSCRIBE, by packet identifier
+        self._granted = False
+        self._dropping = 0  # packet identifier of an UNSUBSCRIBE under way
         self._held = False
         self._resting = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -171,7 +175,7 @@ class LinkConnection(asyncio.Protocol):
         if session.subscribed:
             self._ready()
         else:
-            self._subscribe()
+            self._subscribe(packet.session_present)
 
     def _refused(self, packet: Connack) -> None:
         self.code = packet.code
@@ -186,8 +190,12 @@ class LinkConnection(asyncio.Protocol):
         self._session.version = V311
         self._leave("the broker has no MQTT 5")
 
-    def _subscribe(self) -> None:
-        settings = self._session.settings
+    def _subscribe(self, present: bool) -> None:
+        settings, filters = self._session.settings, self._session.filters
+        filters.ended = not present  # a new session has none of them
+        if present and filters.gone:
+            self._dropping = self._session.next_id()
+            self._send(Unsubscribe(self._dropping, filters.gone))
         self._ask(settings.subscriptions, settings.qos)
         if settings.watch:
             self._ask(WATCHED, 0)
@@ -214,7 +222,18 @@ class LinkConnection(asyncio.Protocol):
             self._leave("the broker refuses every subscription")
             return
         self._session.subscribed = not refused  # else asked for again with the next connection
-        self._ready()
+        self._granted = True
+        if not self._dropping:
+            self._ready()
+
+    def _unsubscribed(self, packet: Unsuback) -> None:
+        """3.1.1 has no codes: it can only be so."""
+        if packet.packet_id != self._dropping:
+            return
+        self._dropping = 0
+        self._session.filters.ended = all(code < FAILURE for code in packet.codes)
+        if self._granted:
+            self._ready()
 
     def _ready(self) -> None:
         self._session.counters.connections += 1
@@ -341,6 +360,7 @@ def _said(code: int, found: Properties) -> str:
 _HANDLE: Final[dict[type, Callable[[LinkConnection, Any], None]]] = {
     Connack: LinkConnection._welcomed,  # noqa: SLF001 - its own table, here and below
     Suback: LinkConnection._subscribed,  # noqa: SLF001
+    Unsuback: LinkConnection._unsubscribed,  # noqa: SLF001
     Puback: LinkConnection._acknowledged,  # noqa: SLF001
     Pubrec: LinkConnection._not_ours,  # noqa: SLF001
     Pubrel: LinkConnection._released,  # noqa: SLF001

@@ -15,6 +15,7 @@ from drivers.products.product import Product
 from drivers.refusal import Reason, Refused
 from gateway.ingest.inbox import Lane
 from gateway.ingest.link_settings import DEVICE, LinkSettings
+from gateway.ingest.lorawan import NetworkServers
 
 REMEMBERED: Final = 65_536  # topics whose way is remembered
 TELEMETRY: Final = "telemetry"
@@ -60,9 +61,16 @@ class Routes:
     """known: ways already found, by topic; void once `refresh` says so."""
 
     def __init__(
-        self, settings: LinkSettings, catalog: Mapping[str, Product], directory: Directory, lanes: Lanes
+        self,
+        settings: LinkSettings,
+        catalog: Mapping[str, Product],
+        directory: Directory,
+        lanes: Lanes,
+        servers: NetworkServers | None = None,
     ) -> None:
         self.known: dict[str, Route] = {}
+        self.servers = servers or NetworkServers()
+        self._name = settings.name
         self._directory = directory
         self._lanes = lanes
         self._generation = -1
@@ -99,13 +107,17 @@ class Routes:
         return self._remember(topic, (self._lanes(entry.product, entry.family, name.channel), entry.index))
 
     def _networked(self, topic: str) -> Route:
-        """An uplink of a LoRaWAN network server: its topic names the device, the registry its product."""
+        """An uplink of a LoRaWAN network server: its topic names the device, the registry its product.
+
+        Looked at each time, since the last uplink's way is the way down.
+        """
         names = network.parse(topic).names
         found = [entry for name in names if (entry := self._directory.device(name)) and not entry.retired]
         if not found:
-            raise Refused(Reason.UNKNOWN_DEVICE, f"no device {' or '.join(names)!r:.160}")
+            raise Refused(Reason.UNKNOWN_DEVICE, f"no device {' or '.join(names)!r:.160}", *names[:1])
         entry = found[0]
-        return self._remember(topic, (self._lanes(entry.product, entry.family, TELEMETRY), entry.index))
+        self.servers.heard(entry.family, entry.index, topic, self._name)
+        return self._lanes(entry.product, entry.family, TELEMETRY), entry.index
 
     def _declared(self, foreign: Foreign, topic: str, payload: bytes) -> Route:
         product = foreign.product
@@ -125,7 +137,7 @@ class Routes:
     def _entry(self, device: str) -> Placed:
         entry = self._directory.device(device)
         if entry is None or entry.retired:
-            raise Refused(Reason.UNKNOWN_DEVICE, f"no device {device!r:.80}")
+            raise Refused(Reason.UNKNOWN_DEVICE, f"no device {device!r:.80}", device)
         return entry
 
     def _remember(self, topic: str, route: Route) -> Route:

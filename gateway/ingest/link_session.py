@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from msgspec import Struct
@@ -9,16 +10,26 @@ from msgspec import Struct
 from gateway.clock import Clock
 from gateway.ingest.inbox import Inbox
 from gateway.ingest.link_broker import Broker
+from gateway.ingest.link_filters import LinkFilters
 from gateway.ingest.link_routes import Routes
 from gateway.ingest.link_settings import LinkSettings
 
 
-class Downlink(Struct, frozen=True, gc=False):
-    """A command that the broker has not acknowledged. expires: µs UTC, city time."""
+class Downlink(Struct, frozen=True):
+    """A publish of ours that the broker has not acknowledged. expires: µs UTC, city time; 0 = never.
+
+    heard: is told the broker's verdict, once; a reason code of MQTT 5.
+    """
 
     topic: str
     payload: bytes
     expires: int
+    retain: bool = False
+    heard: Callable[[int], None] | None = None
+
+    def settled(self, code: int) -> None:
+        if self.heard is not None:
+            self.heard(code)
 
 
 @dataclass(slots=True)
@@ -36,6 +47,7 @@ class LinkCounters:
     downlinks_acked: int = 0
     downlinks_unheard: int = 0  # acknowledged, and nobody had subscribed to them
     downlinks_refused: int = 0  # by the broker, or larger than it takes
+    published: int = 0  # alarms, cases and devices that the broker has taken
 
     @property
     def reconnects(self) -> int:
@@ -51,6 +63,7 @@ class LinkSession:
     inbox: Inbox
     clock: Clock
     broker: Broker
+    filters: LinkFilters
     version: int
     counters: LinkCounters = field(default_factory=LinkCounters)
     established: bool = False
@@ -67,6 +80,12 @@ class LinkSession:
             self.last_id = self.last_id % 0xFFFF + 1
             if self.last_id not in self.inflight:
                 return self.last_id
+
+    def halt(self) -> None:
+        """Commands are given up; what is published for other platforms is not."""
+        for packet_id, downlink in list(self.inflight.items()):
+            if not downlink.retain:
+                del self.inflight[packet_id]
 
     def opened(self, *, present: bool) -> None:
         """The broker took us in, with our session or with a new one."""

@@ -7,14 +7,14 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from drivers.mqtt.topics import UP, filter_fault
+from drivers.mqtt.topics import ROOT, UP, filter_fault, matches
 
 NAME: Final = r"^[a-z0-9][a-z0-9-]{0,31}$"
 TRANSPORTS: Final = frozenset(
     ("mqtt", "http", "modbus", "hj212", "lorawan")
 )  # links of devices without a broker
 DEVICE: Final = "{device}"  # the level of a topic pattern that is the device's id
-OWN: Final = tuple(f"city/+/+/{channel}" for channel in UP)
+OWN: Final = tuple(f"{ROOT}/+/+/{channel}" for channel in UP)
 
 
 def _filter(pattern: str) -> str:
@@ -30,6 +30,11 @@ def _pattern(pattern: str) -> str:
     if levels[0] == "$share":
         raise ValueError(f"{pattern!r:.80}: name topics here as they arrive; a share belongs into filters")
     return _filter(pattern)
+
+
+def _plain(pattern: str) -> str:
+    """Without the share that it belongs to."""
+    return pattern.split("/", 2)[2] if pattern.startswith("$share/") else pattern
 
 
 class LinkSettings(BaseModel):
@@ -87,6 +92,13 @@ class LinkSettings(BaseModel):
     watch: bool = Field(
         True, description="read the broker's $SYS topics, to tell when it drops messages for us"
     )
+    publish: tuple[Literal["alarms", "cases", "devices"], ...] = Field(
+        (),
+        description="what to tell other platforms under city/alarms, city/cases and city/devices, retained",
+    )
+    publish_keep: int = Field(
+        86_400, ge=0, description="seconds until the topic of what is cleared, closed or retired is emptied"
+    )
     tls: bool = Field(False, description="TLS 1.2 or later, with the system's authorities")
     tls_ca: Path | None = Field(None, description="PEM authorities to trust instead; turns TLS on")
     tls_cert: Path | None = Field(None, description="PEM client certificate chain; turns TLS on")
@@ -102,6 +114,13 @@ class LinkSettings(BaseModel):
             raise ValueError("a password needs a username")
         if not self.subscriptions:
             raise ValueError("nothing to subscribe to: give filters or products")
+        for kind in self.publish:
+            ours = f"{ROOT}/{kind}/id"
+            if back := [one for one in self.subscriptions if matches(_plain(one), ours)]:
+                raise ValueError(
+                    f"{back[0]!r} would bring back what is published under {ROOT}/{kind};"
+                    f" name the channels: {', '.join(OWN)}"
+                )
         return self
 
     @property

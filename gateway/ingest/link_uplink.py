@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from drivers.lorawan import topics as network
 from drivers.mqtt.codes import ReasonCode
 from drivers.mqtt.packets import NONE, V5, Packet, Publish
 from drivers.mqtt.writer import pubacks, pubrec
@@ -96,13 +97,23 @@ class LinkUplink:
         self.unsettled += token > 0
         try:
             self._check_size(payload)
+            if network.fate(topic) is not None:
+                self._session.routes.servers.tell(topic, payload)
+                self._done(token)
+                return
             lane, index = self._session.routes.find(topic, payload)
         except Refused as refused:
             kept = payload[:QUARANTINED]
-            frame = Frame(None, -1, kept, received, self, token, topic, refused.reason, refused.detail)
+            why = refused.reason, refused.detail, refused.who
+            frame = Frame(None, -1, kept, received, self, token, topic, *why)
         else:
             frame = Frame(lane, index, payload, received, self, token, topic)
         self._session.inbox.frames.append(frame)
+
+    def _done(self, token: int) -> None:
+        """What history need not hold is settled at once."""
+        if token:
+            self.settle((token,), {})
 
     def _check_size(self, payload: bytes) -> None:
         if len(payload) > self._limit:

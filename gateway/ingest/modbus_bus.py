@@ -115,7 +115,7 @@ class Bus:
         self._armed = 0.0
         self._paused = False
         self._gone: asyncio.Future[str] | None = None
-        city.inbox.gate(self._pause, self._resume)
+        self._ungate = city.inbox.gate(self._pause, self._resume)
 
     @property
     def master(self) -> Master:
@@ -251,6 +251,7 @@ class Bus:
 
     def stop(self) -> None:
         """Drop the line; nothing more is asked."""
+        self._ungate()
         self._disarm()
         line, self.line = self.line, None
         if line is not None:
@@ -335,9 +336,10 @@ class Bus:
 
     def _arm(self, wake: float | None, now: float) -> None:
         """A timer that fires too early is cheaper than one that is set anew for each request."""
-        wake = (
-            now + self.settings.silence if wake is None or (self._paused and not self._master.busy) else wake
-        )
+        if wake is None:
+            wake = now + IDLE
+        elif self._paused and not self._master.busy:
+            wake = now + self.settings.silence
         if self._timer is not None:
             if self._armed <= wake:
                 return

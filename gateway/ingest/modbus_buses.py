@@ -64,6 +64,11 @@ class Buses(Collector):
         """Hand a command to the bus that has this device; expires: µs UTC. False where none has, or its line is down."""
         return any(bus.deliver(device, payload, expires) for bus in self.buses)
 
+    def halt(self) -> None:
+        """No command that waits is written any more; what was written is still read back."""
+        for bus in self.buses:
+            bus.master.halt()
+
     def collect(self) -> Iterable[Metric]:
         yield from self._totals()
         up = GaugeMetricFamily(f"{PREFIX}up", "1 while a bus has its line", labels=["bus"])

@@ -6,6 +6,7 @@ Counting never fails and never waits; samples are bounded in memory, in rate and
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select
@@ -22,6 +23,9 @@ TEXT: Final = {"device": 64, "origin": 192, "topic": 512}  # characters kept, th
 DETAIL: Final = 1_000
 
 
+Stranger = Callable[[str, str, str, bytes, int], object]  # device, origin, topic, payload, time
+
+
 class Quarantine:
     """`counts` has every refusal since the start; `note` may be called while another thread flushes."""
 
@@ -30,13 +34,21 @@ class Quarantine:
         self.sparing = False  # the disk is nearly full: refusals are counted, samples are not kept
         self._kept = kept
         self._buffer: deque[dict[str, object]] = deque()
+        self._newest, self._flushed = 0, -SECOND  # µs of the last sample, and of the last that was flushed
         self._second: dict[Reason, tuple[int, int]] = {}  # of its last sample, and how many in it
+        self._stranger: Stranger | None = None
+
+    def watch(self, stranger: Stranger) -> None:
+        """`stranger` is told of each payload that was refused because its device is nobody's."""
+        self._stranger = stranger
 
     def note(
         self, reason: Reason, time: int, device: str, origin: str, topic: str, payload: bytes, detail: str
     ) -> None:
         """Count one refusal at `time` (µs UTC), and keep it as a sample if there is room."""
         self.counts[reason] += 1
+        if reason is Reason.UNKNOWN_DEVICE and self._stranger is not None:
+            self._stranger(device, origin, topic, payload, time)
         if self.sparing:
             return
         second = time // SECOND
@@ -46,6 +58,7 @@ class Quarantine:
         if taken >= SAMPLES_A_SECOND or len(self._buffer) >= BUFFERED:
             return
         self._second[reason] = (second, taken + 1)
+        self._newest = time
         texts = {"device": device, "origin": origin, "topic": topic}
         self._buffer.append(
             {name: _storable(text, TEXT[name]) for name, text in texts.items()}
@@ -54,15 +67,21 @@ class Quarantine:
         )
 
     @property
+    def waiting(self) -> int:
+        """Samples to flush."""
+        return len(self._buffer)
+
+    @property
     def pending(self) -> bool:
-        """Whether there are samples to flush."""
-        return bool(self._buffer)
+        """Whether there are samples that should not wait longer: a flood of refusals must not cost a write a tick."""
+        return bool(self._buffer) and self._newest - self._flushed >= SECOND
 
     def flush(self, conn: Connection) -> None:
         """Write the samples; the oldest rows beyond the bound go."""
         rows = [self._buffer.popleft() for _ in range(len(self._buffer))]
         if not rows:
             return
+        self._flushed = self._newest
         conn.execute(insert(quarantine), rows)
         newest = select(func.max(quarantine.c.id)).scalar_subquery()
         conn.execute(delete(quarantine).where(quarantine.c.id <= newest - self._kept))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from drivers.lorawan import topics as network
 from drivers.mqtt.packets import NONE, V5, Properties, Publish
 from drivers.mqtt.writer import encode
 from gateway.clock import SECOND
@@ -56,8 +57,11 @@ class Sender:
         self._write(b"".join(out))
 
     def acknowledged(self, packet_id: int) -> None:
-        if self._session.inflight.pop(packet_id, None) is not None:
+        command = self._session.inflight.pop(packet_id, None)
+        if command is not None:
             self._hub.counters.commands_acked += 1
+            if not network.foreign(command.topic):  # else it is queued, and the device may yet miss it
+                self._hub.delivered(command.payload)
             self._hub.sessions.changed(self._session)
             self.send()
 

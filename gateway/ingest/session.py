@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Final, Protocol
 
 from msgspec import Struct, field
@@ -153,6 +154,11 @@ class Sessions:
         self._dirty: set[Key] = set()
         self._changed = asyncio.Event()
         self._swept = 0
+        self.halted = False
+
+    def change(self, settings: EndpointSettings) -> None:
+        """Other limits; sessions that stand keep what they have."""
+        self._settings = settings
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -163,8 +169,11 @@ class Sessions:
         for state in await self._store.load():
             session = Session(Speaker(state.kind, state.name), state.client_id, state.expiry)
             session.until = self._end(session, now) if state.until is None else state.until
-            session.waiting.extend(state.commands)
             self._sessions[session.key] = session
+            if self.halted and state.commands:
+                self.changed(session)
+            else:
+                session.waiting.extend(state.commands)
             for pattern, qos in state.subscriptions.items():
                 self.subscribe(session, pattern, qos)
         self.sweep(now)
@@ -239,6 +248,23 @@ class Sessions:
             for session, qos in self._subscribers.get(f"{ROOT}/{middle}/{COMMAND}", {}).items():
                 found[session] = max(qos, found.get(session, 0))
         return found
+
+    def listeners(self, topic: str) -> dict[Session, int]:
+        """Who asked for this very topic, each level by its name or by wildcard, and at which QoS."""
+        found: dict[Session, int] = {}
+        for levels in product(*((level, "+") for level in topic.split("/"))):
+            for session, qos in self._subscribers.get("/".join(levels), {}).items():
+                found[session] = max(qos, found.get(session, 0))
+        return found
+
+    def halt(self) -> None:
+        """Every command that waits, or was sent and not acknowledged, is given up; also those that `load` will find."""
+        self.halted = True
+        for session in self._sessions.values():
+            if session.waiting or session.inflight:
+                session.waiting.clear()
+                session.inflight.clear()
+                self.changed(session)
 
     def sweep(self, now: int) -> None:
         """Once a minute: ends sessions that are over, and drops commands that nobody needs any more."""

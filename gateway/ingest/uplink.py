@@ -8,14 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
+from drivers.lorawan import topics as network
 from drivers.mqtt.codes import ProtocolError, ReasonCode, violation
-from drivers.mqtt.packets import NONE, V5, Packet, Publish
+from drivers.mqtt.packets import V5, Packet, Publish
+from drivers.mqtt.reader import Reader, Shortcut
 from drivers.mqtt.writer import pubacks, pubrec
 from drivers.refusal import Reason, Refusal, Refused
 from gateway.ingest.hub import Hub
 from gateway.ingest.inbox import Frame, Lane
+from gateway.ingest.lorawan import ENDPOINT
 from gateway.ingest.session import Link, Principal, Session
 
+MOST: Final = 256  # packets other than known telemetry that are taken in one go
 QUARANTINED: Final = 4_096  # bytes of a refused payload that are kept
 ROUTES: Final = 65_536  # topics whose way is remembered
 QOS_2: Final = 0x10000  # added to the packet identifier in a token
@@ -25,6 +29,7 @@ CODES: Final = {
     Reason.UNKNOWN_DEVICE: ReasonCode.NOT_AUTHORIZED,
     Reason.FOREIGN_TOPIC: ReasonCode.NOT_AUTHORIZED,
     Reason.UNKNOWN_TOPIC: ReasonCode.TOPIC_NAME_INVALID,
+    Reason.TOPIC_TOO_LONG: ReasonCode.TOPIC_NAME_INVALID,
     Reason.OVERSIZE: ReasonCode.QUOTA_EXCEEDED,
     Reason.TOO_MANY: ReasonCode.QUOTA_EXCEEDED,
     Reason.CONFLICT: ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR,
@@ -55,8 +60,9 @@ class Uplink:
         "_hub",
         "_line",
         "_principal",
-        "_routes",
+        "_received",
         "_session",
+        "_short",
         "_unsettled",
     )
 
@@ -66,39 +72,42 @@ class Uplink:
         self._session = session
         self._five = version == V5
         self._line = line
-        self._routes: dict[str, tuple[Lane, int]] = {}
+        limit = min(hub.settings.packet_limit - 4, hub.settings.payload_limit)
+        self._short = Shortcut(Frame, self, self.other, limit, MOST)
         self._generation = -1
         self._aliases: dict[int, str] = {}
+        self._received = 0
         self._unsettled = 0  # at QoS 1
 
     @property
     def address(self) -> str:
         return self._line.address
 
-    def take(self, packets: Sequence[Packet], received: int) -> None:
-        """All packets of one read, in order, until the line is over. ProtocolError where one breaks MQTT."""
-        hub = self._hub
+    def read(self, reader: Reader, data: bytes, received: int) -> int:
+        """All packets of one read, in order, until the line is over; how many. ProtocolError where one breaks MQTT."""
+        hub, short = self._hub, self._short
         if hub.directory.generation != self._generation:
             self._generation = hub.directory.generation
-            self._routes.clear()
-        append, route_of, limit = hub.inbox.frames.append, self._routes.get, hub.settings.payload_limit
-        self._unsettled += len(packets)
-        for packet in packets:
-            if type(packet) is Publish and packet.qos == 1 and packet.properties is NONE:
-                route = route_of(packet.topic)
-                if route is not None and len(packet.payload) <= limit:
-                    lane, index = route
-                    append(Frame(lane, index, packet.payload, received, self, packet.packet_id, packet.topic))
-                    continue
-            if type(packet) is Publish:
-                self._publish(packet, received)
-            else:
-                self._unsettled -= 1
-                self._line.handle(packet)
-                if self._line.over:
-                    return
+            short.routes.clear()
+        self._received = received
+        before = short.made
+        count = reader.feed_frames(data, short, hub.inbox.frames.append, received)
+        self._unsettled += short.made - before
+        if self._five:
+            self._check_window()
+        return count
+
+    def other(self, packet: Packet) -> bool:
+        """A packet that is no known telemetry; whether the line is over now."""
+        if type(packet) is Publish:
+            self._publish(packet, self._received)
+        else:
+            self._line.handle(packet)
+        return self._line.over
+
+    def _check_window(self) -> None:
         under_way = self._unsettled + len(self._session.received)
-        if self._five and under_way > hub.settings.receive_maximum:
+        if under_way > self._hub.settings.receive_maximum:
             raise ProtocolError(ReasonCode.RECEIVE_MAXIMUM_EXCEEDED, f"{under_way} publishes under way")
 
     def _publish(self, packet: Publish, received: int) -> None:
@@ -106,8 +115,8 @@ class Uplink:
         token = packet.packet_id
         if packet.properties.topic_alias is not None:
             topic = self._aliased(packet.properties.topic_alias, topic)
-        if packet.qos != 1:
-            self._unsettled -= 1
+        if packet.qos == 1:
+            self._unsettled += 1
         if packet.qos == 2:
             if self._known(packet.packet_id):
                 return
@@ -139,12 +148,26 @@ class Uplink:
         frames = self._hub.inbox.frames
         try:
             self._check_size(payload)
+            if self._fate(topic, payload):
+                if token:
+                    self._line.write(self._settled(token, 0))
+                return
             lane, index = self._route(topic)
         except Refused as refused:
             kept = payload[:QUARANTINED]
-            frames.append(Frame(None, -1, kept, received, self, token, topic, refused.reason, refused.detail))
+            why = refused.reason, refused.detail, refused.who
+            frames.append(Frame(None, -1, kept, received, self, token, topic, *why))
         else:
             frames.append(Frame(lane, index, payload, received, self, token, topic))
+
+    def _fate(self, topic: str, payload: bytes) -> bool:
+        """Whether it tells what became of a downlink: who may speak for the device may say so. Raises Refused."""
+        address = network.fate(topic)
+        if address is None:
+            return False
+        self._hub.directory.resolve(self._principal, address.up)
+        self._hub.servers.tell(topic, payload)
+        return True
 
     def _check_size(self, payload: bytes) -> None:
         limit = self._hub.settings.payload_limit
@@ -153,13 +176,20 @@ class Uplink:
 
     def _route(self, topic: str) -> tuple[Lane, int]:
         """Where a topic leads; raises Refused."""
-        route = self._routes.get(topic)
+        name = topic.encode()
+        routes, key = self._short.routes, len(name).to_bytes(2, "big") + name
+        route = routes.get(key)
         if route is None:
+            if fault := self._hub.topic_fault(topic):
+                raise Refused(Reason.TOPIC_TOO_LONG, fault)
             product, family, index, channel = self._hub.directory.resolve(self._principal, topic)
-            if len(self._routes) >= ROUTES:
-                self._routes.clear()
-            route = self._routes[topic] = self._hub.lanes(product, family, channel), index
-        return route
+            if network.foreign(topic):  # looked at each time, since the last uplink's way is the way down
+                self._hub.servers.heard(family, index, topic, ENDPOINT)
+                return self._hub.lanes(product, family, channel), index
+            if len(routes) >= ROUTES:
+                routes.clear()
+            route = routes[key] = self._hub.lanes(product, family, channel), index, topic
+        return route[0], route[1]
 
     def release(self, packet_id: int) -> bool:
         """PUBREL: the exchange is over; False where there was none."""

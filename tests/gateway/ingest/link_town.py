@@ -21,6 +21,7 @@ from drivers.refusal import Reason
 from gateway.clock import CityClock
 from gateway.ingest.inbox import Frame, Inbox, Lane
 from gateway.ingest.link import Link, Links
+from gateway.ingest.link_filters import Remembered
 from gateway.ingest.link_settings import LinkSettings
 from gateway.registry.directory import Directory, Entry
 from gateway.tasks import Tasks
@@ -154,10 +155,23 @@ class Feeder(asyncio.Protocol):
         self._transport.write(publisher.encode(self._payload(number), packet_id))
 
 
+class Notebook:
+    """What links remember of their filters, where no store is."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Remembered] = {}
+
+    async def load(self, link: str) -> Remembered | None:
+        return self.known.get(link)
+
+    async def save(self, link: str, remembered: Remembered) -> None:
+        self.known[link] = remembered
+
+
 class Town:
     """Three dust monitors and a parking sensor behind a broker. `taken`: every frame that came out of the inbox."""
 
-    def __init__(self, bound: int = 10_000) -> None:
+    def __init__(self, bound: int = 10_000, memory: Notebook | None = None) -> None:
         self.clock = CityClock()
         self.directory = Directory()
         self.inbox = Inbox(bound)
@@ -169,6 +183,7 @@ class Town:
         for index in range(3):
             self.device(f"DU-{index + 1}", "dust", index)
         self.device("PK-1", "parking", 0, product="chinatelecom-geomagnetic")
+        self.memory = memory or Notebook()
         self.links: Links
         self.link: Link
 
@@ -184,7 +199,15 @@ class Town:
 
     def join(self, *settings: LinkSettings) -> None:
         self.links = Links(
-            settings, catalog(), self.directory, self.inbox, self.clock, self.lane, self.announce, Random(7)
+            settings,
+            catalog(),
+            self.directory,
+            self.inbox,
+            self.clock,
+            self.lane,
+            self.announce,
+            Random(7),
+            self.memory,
         )
         self.link = next(iter(self.links))
 
@@ -226,9 +249,11 @@ def linked(port: int, **more: Any) -> LinkSettings:
 
 
 @asynccontextmanager
-async def town(*settings: LinkSettings, bound: int = 10_000, known: bool = False) -> AsyncIterator[Town]:
+async def town(
+    *settings: LinkSettings, bound: int = 10_000, known: bool = False, memory: Notebook | None = None
+) -> AsyncIterator[Town]:
     """Links that have started; a test runs the pipeline by itself or as a task."""
-    it = Town(bound)
+    it = Town(bound, memory)
     it.join(*settings)
     async with Tasks() as tasks:
         assert len(it.links.controls(it.clock.now(), {"broker": None} if known else {})) == len(settings)

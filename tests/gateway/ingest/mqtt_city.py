@@ -17,6 +17,7 @@ from gateway.ingest.endpoint import Endpoint
 from gateway.ingest.endpoint_settings import EndpointSettings
 from gateway.ingest.hub import Why
 from gateway.ingest.inbox import Frame, Inbox, Lane, Origin
+from gateway.ingest.logins import Logins, LoginSettings
 from gateway.ingest.session import Key, Principal, SessionState
 from gateway.registry import secret as secrets
 from gateway.registry.directory import Directory, Entry, Voice
@@ -126,16 +127,20 @@ class Client:
 
 
 class City:
-    def __init__(self, settings: EndpointSettings, store: Memory, bound: int) -> None:
+    def __init__(
+        self, settings: EndpointSettings, store: Memory, bound: int, logins: LoginSettings | None = None
+    ) -> None:
         self.clock = HandClock()
-        self.directory = Directory()
+        self.directory = Directory(self.clock)
         self.inbox = Inbox(bound)
         self.presence = Presence()
         self.lanes: dict[tuple[str, str, str], Lane] = {}
         self.store = store
+        self.logins = Logins(logins or LoginSettings(), self.clock)
         self.endpoint = Endpoint(
-            settings, self.directory, self.inbox, self.clock, self.presence, self._lane, store
+            settings, self.directory, self.inbox, self.clock, self.presence, self._lane, store, self.logins
         )
+        self.hub = self.endpoint._hub
         self.taken: list[Frame] = []
         self._clients: list[Client] = []
         self.device("DU-1", "dust", 0)
@@ -213,15 +218,22 @@ class City:
 def telemetry(number: int = 0, name: str = "DU-1", family: str = "dust", **more: Any) -> Publish:
     """The n-th publish of a device; packet identifier n where it is not 0."""
     payload = b'{"v":{"pm10":%d}}' % number
-    fields = {"qos": int(number > 0), "packet_id": number} | more
-    return Publish(f"city/{family}/{name}/telemetry", payload, **fields)
+    fields: dict[str, Any] = {
+        "topic": f"city/{family}/{name}/telemetry",
+        "payload": payload,
+        "qos": int(number > 0),
+        "packet_id": number,
+    }
+    return Publish(**(fields | more))
 
 
 @asynccontextmanager
-async def city(store: Memory | None = None, bound: int = 10_000, **settings: Any) -> AsyncIterator[City]:
+async def city(
+    store: Memory | None = None, bound: int = 10_000, logins: Mapping[str, Any] | None = None, **settings: Any
+) -> AsyncIterator[City]:
     """An endpoint on a free port; its sweep runs only when a test says so."""
     chosen = EndpointSettings(**{"host": "127.0.0.1", "port": 0, "sweep": 3600.0} | settings)
-    it = City(chosen, store or Memory(), bound)
+    it = City(chosen, store or Memory(), bound, LoginSettings(**logins or {}))
     async with Tasks() as tasks:
         await it.endpoint.start(tasks)
         try:

@@ -297,7 +297,7 @@ async def test_mosquitto_publishes_over_tls(tmp_path: Path) -> None:
     names = ("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
     code, text = await run(*request.split(), *names, "-keyout", str(key), "-out", str(cert))
     assert code == 0, text
-    async with working(tls_port=0, tls_cert=cert, tls_key=key) as it:
+    async with working(tls={"port": 0, "cert": cert, "key": key}) as it:
         words = ("--cafile", str(cert), "-t", TELEMETRY, "-m", "x" * 60_000, "-q", "1")
         assert await run(*mosquitto("mosquitto_pub", it.endpoint.tls_port, *words)) == (0, "")
         assert [len(frame.payload) for frame in it.taken] == [60_000]

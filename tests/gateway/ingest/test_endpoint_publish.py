@@ -95,8 +95,10 @@ async def test_a_source_speaks_for_its_devices_only() -> None:
         client.send(
             telemetry(1), telemetry(2, "DU-2"), telemetry(3, "LP-1", "streetlight"), telemetry(4, "DU-9")
         )
-        verdicts = [frame.verdict for frame in await it.frames(4)]
+        frames = await it.frames(4)
+        verdicts = [frame.verdict for frame in frames]
         assert verdicts == [None, Reason.FOREIGN_TOPIC, None, Reason.UNKNOWN_DEVICE]
+        assert [frame.who for frame in frames] == ["", "", "", "DU-9"]
 
 
 async def test_routes_follow_the_directory() -> None:

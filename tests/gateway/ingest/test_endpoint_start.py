@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from drivers.mqtt.codes import ReasonCode
 from drivers.mqtt.packets import Connect, Properties
 from drivers.mqtt.writer import encode
+from gateway.config import load
 from gateway.errors import ConfigError, StoreError
-from gateway.ingest.endpoint_settings import EndpointSettings
 from gateway.ingest.session import Key, SessionState
+from gateway.ingest.tls_settings import TlsSettings
 from tests.gateway.ingest.mqtt_city import SECRET, Memory, city
 
 
@@ -42,13 +44,13 @@ async def test_a_port_in_use_is_a_fault_of_the_configuration() -> None:
 
 async def test_a_certificate_that_is_missing_is_one_too(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
-        async with city(tls_port=0, tls_cert=tmp_path / "cert.pem", tls_key=tmp_path / "key.pem"):
+        async with city(tls={"port": 0, "cert": tmp_path / "cert.pem", "key": tmp_path / "key.pem"}):
             pass
 
 
 def test_a_certificate_needs_its_key() -> None:
     with pytest.raises(ValidationError, match="go together"):
-        EndpointSettings(tls_cert=Path("cert.pem"))
+        TlsSettings(cert=Path("cert.pem"))
 
 
 async def test_without_its_sessions_it_does_not_start() -> None:
@@ -85,3 +87,31 @@ async def test_a_client_that_dribbles_its_connect_is_closed_in_time() -> None:
             it.endpoint.sweep()
         assert await client.closed()
         assert it.endpoint.counters.timeouts == 1
+
+
+def test_anonymous_is_for_the_loopback_only(tmp_path: Path) -> None:
+    file = tmp_path / "city.toml"
+    file.write_text("[mqtt.endpoint]\nanonymous = true\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"city\.toml:1: mqtt\.endpoint: .*set host = \"127\.0\.0\.1\""):
+        load(file)
+    file.write_text('[mqtt.endpoint]\nanonymous = true\nhost = "127.0.0.1"\n', encoding="utf-8")
+    assert load(file).mqtt.endpoint.anonymous
+
+
+async def test_an_anonymous_client_needs_a_name_that_is_registered_and_no_password() -> None:
+    async with city(anonymous=True) as it:
+        await it.connect("DU-1", password=None)
+        by_client_id, connack = await it.ask(username=None, client_id="DU-2", password=None)
+        assert (connack.code, it.presence.heard) == (0, ["+DU-1", "+DU-2"])
+        await by_client_id.drop()
+        for username, password in (("nobody", None), ("DU-1", b"guess")):
+            _, connack = await it.ask("DU-1", username=username, password=password)
+            assert connack.code == ReasonCode.BAD_USER_NAME_OR_PASSWORD
+
+
+async def test_without_being_asked_it_lets_nobody_in_without_a_password() -> None:
+    async with city() as it:
+        _, connack = await it.ask("DU-1", password=None)
+        assert connack.code == ReasonCode.BAD_USER_NAME_OR_PASSWORD
+        _, connack = await it.ask(username=None, client_id="DU-1", password=None)
+        assert connack.code == ReasonCode.NOT_AUTHORIZED

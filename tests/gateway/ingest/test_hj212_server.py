@@ -80,6 +80,7 @@ async def test_an_unknown_station_is_refused_and_not_answered() -> None:
         send(wire, upload(one, mn="stranger"))
         assert await refused(one) == [Reason.UNKNOWN_DEVICE]
         assert b"MN=stranger" in one.frames[0].payload
+        assert one.frames[0].who == "stranger"
         one.directory.put([Entry("stranger", "dust", 1, "hj212-dust", "", False, b"")])
         send(wire, upload(one, mn="stranger"))
         assert (await wire.hears()).mn == "stranger"
@@ -218,8 +219,24 @@ async def test_a_command_is_applied_when_the_station_says_so() -> None:
             assert (asked.cn, asked.get("RtdInterval")) == ("1062", "60")
             answer(wire, asked, "9011", ("QnRtn", "1"))
             answer(wire, asked, "9012", ("ExeRtn", "1"))
-            await one.until(lambda: bool(one.replies))
-            assert (one.replies[0].id, one.replies[0].result) == ("c-1", "applied")
+            await one.until(lambda: len(one.replies) == 2)
+            assert [(reply.id, reply.result) for reply in one.replies] == [
+                ("c-1", "accepted"),
+                ("c-1", "applied"),
+            ]
+
+
+async def test_the_kill_switch_ends_a_command_that_would_be_sent_again() -> None:
+    async with town(answer_timeout=0.05, look=0.01) as one, wired(one) as wire:
+        send(wire, upload(one, flag=4))
+        await one.until(lambda: one.rows == 1)
+        assert one.server.deliver(
+            "M0000", command(one, "reportInterval", interval=60), one.clock.now() + MINUTE
+        )
+        assert (await wire.hears()).cn == "1062"
+        one.server.hub.halt()
+        await one.until(lambda: bool(one.replies))
+        assert (one.replies[0].result, one.replies[0].error) == ("failed", "no 9011 after 1 requests")
 
 
 @pytest.mark.parametrize(

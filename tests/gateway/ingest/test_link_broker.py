@@ -173,6 +173,7 @@ async def test_third_party_payloads_find_their_device_by_mapping_or_topic(tmp_pa
                 Reason.UNKNOWN_DEVICE,
                 Reason.BAD_JSON,
             ]
+            assert frames[4].who == "PK-2"
             it.settle(frames)
             it.device("DU-3", "dust", 2, retired=True)
             await publish(broker.port, "plant/DU-3/now", reading(2))

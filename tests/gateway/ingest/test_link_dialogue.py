@@ -247,6 +247,17 @@ async def test_open_commands_go_again_with_dup_unless_their_time_is_over() -> No
         assert (counters.downlinks_unheard, counters.downlinks_sent, counters.downlinks_refused) == (1, 3, 1)
 
 
+async def test_after_the_kill_switch_no_open_command_goes_again() -> None:
+    async with Scripted() as broker, town(quiet(broker)) as it:
+        await joined(broker, it)
+        assert it.link.deliver("city/dust/DU-1/command", b"one", it.clock.now() + 60_000_000)
+        await broker.expect(Publish)
+        it.links.halt()
+        await broker.hang_up()
+        await broker.accept(PRESENT)
+        assert it.link.counts()["inflight"] == 0
+
+
 async def test_when_the_gateway_leaves_it_acknowledges_what_is_being_committed() -> None:
     async with Scripted() as broker:
         async with town(quiet(broker)) as it:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from gateway.config import load
 from gateway.errors import ConfigError
-from gateway.ingest.link_settings import OWN
+from gateway.ingest.link_settings import OWN, LinkSettings
 
 LINK = '[[mqtt.link]]\nname = "east"\nhost = "10.0.0.5"\n'
 
@@ -57,3 +58,16 @@ def test_no_fault_tells_a_password(tmp_path: Path) -> None:
     said = faults(tmp_path, '[[mqtt.link]]\npassword = "sesame"\nname = "east"\nhost = "h"\n')
     assert "a password needs a username" in said
     assert "sesame" not in said
+
+
+@pytest.mark.parametrize("pattern", ["city/#", "#", "city/+/+", "$share/gateways/city/#", "city/cases/+"])
+def test_a_link_never_hears_what_it_publishes(pattern: str) -> None:
+    values = {"name": "broker", "host": "h", "filters": [pattern]}
+    LinkSettings.model_validate(values)
+    with pytest.raises(ValidationError, match="would bring back what is published under city/cases"):
+        LinkSettings.model_validate(values | {"publish": ["cases"]})
+
+
+def test_the_usual_filters_go_with_all_that_can_be_published() -> None:
+    values = {"name": "broker", "host": "h", "publish": ["alarms", "cases", "devices"]}
+    assert LinkSettings.model_validate(values).publish == ("alarms", "cases", "devices")

@@ -90,3 +90,14 @@ def test_hostile_text_can_be_stored(conn: Connection) -> None:
 def test_nothing_to_flush(conn: Connection) -> None:
     Quarantine().flush(conn)
     assert count(conn) == 0
+
+
+def test_a_flood_of_refusals_asks_for_a_write_once_a_second(conn: Connection) -> None:
+    quarantine = Quarantine()
+    asked = []
+    for time in range(0, 3_000_000, 100_000):
+        note(quarantine, Reason.FOREIGN_TOPIC, time)
+        if quarantine.pending:
+            asked.append(time)
+            quarantine.flush(conn)
+    assert asked == [0, 1_000_000, 2_000_000]
