@@ -24,7 +24,9 @@ CREW: Final = frozenset({CaseEvent.ACCEPT, CaseEvent.START, CaseEvent.RETURN, Ca
 class CaseView(BaseModel):
     """Times µs UTC; null: not yet. code: GB/T 30428.2 style. alarms: that ever joined it; standing: that hold now.
 
-    time_left: of the limit, while its clock is stopped. proof: when telemetry will have proved the repair.
+    time_left: of the limit (µs of its kind of time) when its clock last started or stopped; allowed: of it in all.
+    clock_from: when that clock started; null while it stands still. provisional: holidays until the deadline are not
+    published yet. waiting: for a dispatcher since. proof: when telemetry will have proved the repair.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -49,9 +51,15 @@ class CaseView(BaseModel):
     standing: int
     quiet_since: int | None
     filed: int
+    waiting: int | None
     dispatched: int | None
     deadline: int | None
+    provisional: bool
+    allowed: int
+    clock_from: int | None
     time_left: int | None
+    extended: int
+    suspended: int | None
     overdue: int | None
     repaired: int | None
     proof: int | None
@@ -74,13 +82,16 @@ class CaseFile(BaseModel):
 
 
 class Act(Remark):
-    """event: accept, start, return, repaired (crews); dispatch, verify, rework, close, reopen, void (operators).
+    """event: accept, start, return, repaired (crews); dispatch, suspend, resume, extend, verify, rework, close, reopen,
+    void (operators).
 
-    crew: whom to dispatch. note: must be given to return, rework or void.
+    crew: whom to dispatch. extra: by how much to extend, in the limit's unit. note: must be given to return, suspend,
+    extend, rework or void.
     """
 
     event: CaseEvent
     crew: str = Field("", max_length=64)
+    extra: float = Field(0, ge=0, le=1000)
 
 
 @router.get("")
@@ -114,7 +125,15 @@ async def act(services: With, caller: Worker, id: Id, said: Act) -> CaseFile:  #
     now = services.clock.now()
     changes = await services.store.write(
         lambda conn: services.desk.act(
-            conn, id, said.event, caller.actor, now, said.note, crew=said.crew, revision=said.revision
+            conn,
+            id,
+            said.event,
+            caller.actor,
+            now,
+            said.note,
+            crew=said.crew,
+            extra=said.extra,
+            revision=said.revision,
         )
     )
     services.hub.publish(changes, ())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from drivers.telemetry import HOUR
-from gateway.cases.deadline import LimitUnit, WorkClock
-from gateway.cases.effect import EFFECTS
+from gateway.cases.deadline import LENGTH, LimitUnit
+from gateway.cases.effect import EFFECTS, extend, start
 from gateway.cases.ledger import Ledger
 from gateway.cases.lifecycle import (
     CASE_TRANSITIONS,
@@ -19,6 +19,7 @@ from gateway.cases.lifecycle import (
     follow,
 )
 from gateway.cases.record import Alarm, Case, rank
+from gateway.cases.settings import DeskSettings, Step
 from gateway.cases.template import Limit, Template, Templates
 from gateway.cases.verify import proof_at
 from gateway.errors import Conflict, Invalid
@@ -40,9 +41,11 @@ ORPHAN: Final = Template(
 class Casework:
     """Changes cases in a ledger by the templates and the city's working clock."""
 
-    def __init__(self, templates: Templates, clock: WorkClock) -> None:
+    def __init__(self, templates: Templates, settings: DeskSettings) -> None:
         self.templates = templates
-        self.clock = clock
+        self.clock = settings.clock()
+        self.steps = settings.steps()
+        self._dispatch_within = settings.dispatch_within
         self.longest_relapse = max((template.reopen_within for template in templates.values()), default=0)
 
     def template(self, case: Case) -> Template:
@@ -90,7 +93,15 @@ class Casework:
         self._note(ledger, case, Entry.CLEARED, alarm)
 
     def step(
-        self, ledger: Ledger, case: Case, event: CaseEvent, actor: str, *, note: str = "", crew: str = ""
+        self,
+        ledger: Ledger,
+        case: Case,
+        event: CaseEvent,
+        actor: str,
+        *,
+        note: str = "",
+        crew: str = "",
+        extra: float = 0,
     ) -> None:
         """One event of the lifecycle with all that follows from it; raises Conflict or Invalid, changing nothing."""
         state = follow(CASE_TRANSITIONS, case.state, event)
@@ -104,16 +115,45 @@ class Casework:
             rival = ledger.of_cause(case.cause)
             if rival is not None and rival.state not in OVER:
                 raise Conflict(f"case {rival.id} is open for the same cause", case=rival.id)
+        limit = self.template(case).limit
+        if event is CaseEvent.EXTEND:
+            if not extra > 0:
+                raise Invalid(f"'extend' needs by how many {limit.unit}s", field="extra")
+            extend(case, round(extra * LENGTH[limit.unit]), limit.unit, self.clock)
         case.state = state
-        EFFECTS[event](case, ledger.now, self.template(case).limit, self.clock)
+        EFFECTS[event](case, ledger.now, limit, self.clock)
         self._settle(case)
         ledger.note_case(case, event, actor, note=note)
 
-    def overdue(self, ledger: Ledger, case: Case) -> None:
-        """The limit has run out: said once for each dispatch."""
-        case.overdue = ledger.now
-        case.alert = None
-        ledger.note_case(case, Entry.OVERDUE, GATEWAY)
+    def remind(self, ledger: Ledger, case: Case) -> None:
+        """What is due to be said of a case's limit: the newest of it, and once that it has run out."""
+        if case.state is CaseState.FILED:
+            case.level = 1
+            self._say(ledger, case, Entry.UNDISPATCHED, "dispatcher")
+            return
+        limit = self.template(case).limit
+        passed = [step for step in self.steps[case.level :] if self._told_at(case, step, limit) <= ledger.now]
+        case.level += len(passed)
+        last = passed[-1]
+        if last.at >= 1 and case.overdue is None:
+            case.overdue = ledger.now
+            self._say(ledger, case, Entry.OVERDUE, next(step.to for step in passed if step.at >= 1))
+        if last.at < 1:
+            self._say(ledger, case, Entry.DUE_SOON, f"{last.at:.0%}")
+        elif last.at > 1:
+            self._say(ledger, case, Entry.ESCALATED, last.to)
+
+    def reckon(self, ledger: Ledger, case: Case) -> None:
+        """A provisional deadline, once the holidays on its way are published."""
+        if case.clock_from is None or case.deadline is None:
+            return
+        before, unit = case.deadline, self.template(case).limit.unit
+        if not self.clock.sure(unit, case.clock_from, before):
+            return
+        start(case, case.clock_from, unit, self.clock)
+        if case.provisional:
+            return
+        self._say(ledger, case, Entry.RECKONED, "" if case.deadline == before else "the deadline has moved")
 
     def prove(self, ledger: Ledger, case: Case) -> None:
         """The proof is complete: telemetry verifies and closes."""
@@ -164,8 +204,28 @@ class Casework:
         self._settle(case)
         ledger.note_case(case, entry, TELEMETRY, alarm=alarm.id, tell=False)
 
+    def _say(self, ledger: Ledger, case: Case, entry: Entry, note: str) -> None:
+        self._settle(case)
+        ledger.note_case(case, entry, GATEWAY, note=note)
+
     def _settle(self, case: Case) -> None:
-        """What follows from the state of a case: until when its clock runs, and its proof."""
-        running = case.state in RUNNING and case.overdue is None
-        case.alert = case.deadline if running else None
+        """What follows from the state of a case: when its limit must be looked at next, and its proof."""
+        case.alert = self._alert(case)
         case.proof = proof_at(case, self.template(case))
+
+    def _alert(self, case: Case) -> int | None:
+        if case.state is CaseState.FILED and case.waiting is not None:
+            return case.waiting + self._dispatch_within if self._dispatch_within and not case.level else None
+        if case.state not in RUNNING or case.level >= len(self.steps):
+            return None
+        return self._told_at(case, self.steps[case.level], self.template(case).limit)
+
+    def _told_at(self, case: Case, step: Step, limit: Limit) -> int:
+        """When this is due to be said."""
+        assert case.deadline is not None
+        over = round((step.at - 1) * case.allowed)
+        if over >= 0:
+            return self.clock.end(limit.unit, case.deadline, over)
+        if case.clock_from is None or case.time_left is None:
+            return case.deadline
+        return self.clock.end(limit.unit, case.clock_from, case.time_left + over)

@@ -76,6 +76,11 @@ class WorkClock:
             total += min(end, stop) - max(begin, start)
         return total
 
+    def sure(self, unit: LimitUnit, start: int, end: int) -> bool:
+        """Whether every holiday between is known; where not, the end is provisional."""
+        first, last = (_moment(at).astimezone(self.zone).year for at in (start, end))
+        return unit in CONTINUOUS or all(self.calendar.knows(year) for year in range(first, last + 1))
+
     def _working(self, start: int) -> Iterator[tuple[int, int]]:
         """Working spans that end after start, in order."""
         first = _moment(start).astimezone(self.zone).date()

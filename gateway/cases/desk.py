@@ -11,9 +11,7 @@ from typing import Any, Final
 from msgspec import to_builtins
 from sqlalchemy import Connection
 
-from gateway.cases.calendar import Calendar
 from gateway.cases.casework import GATEWAY, TELEMETRY, Casework
-from gateway.cases.deadline import WorkClock
 from gateway.cases.ledger import Ledger
 from gateway.cases.lifecycle import ALARM_TRANSITIONS, BY_PEOPLE, AlarmEvent, AlarmState, CaseEvent, follow
 from gateway.cases.record import Alarm, Case, Change, Describe, DeviceFacts, Post
@@ -36,13 +34,17 @@ class Desk:
         *,
         describe: Describe,
         post: Post,
-        calendar: Calendar | None = None,
     ) -> None:
         self.settings = settings
-        self.casework = Casework(templates, WorkClock(settings.zone, settings.hours, calendar))
+        self.casework = Casework(templates, settings)
         self._describe = describe
         self._post = post
         self._templates: Mapping[str, Template] = {}
+
+    def change(self, templates: Templates, settings: DeskSettings) -> None:
+        """From the next transaction on; `bind` comes after it."""
+        self.settings = settings
+        self.casework = Casework(templates, settings)
 
     def bind(self, rules: Iterable[Mapping[str, Any]]) -> None:
         """The rule documents in force: which rule's alarms become cases, and by which template.
@@ -83,9 +85,13 @@ class Desk:
         note: str = "",
         *,
         crew: str = "",
+        extra: float = 0,
         revision: int | None = None,
     ) -> list[Change]:
-        """A person's event on a case. `revision`: what the person saw; another one now is a Conflict."""
+        """A person's event on a case. `revision`: what the person saw; another one now is a Conflict.
+
+        extra: how much longer the limit is to be, in its own unit.
+        """
         if event not in BY_PEOPLE:
             raise Invalid(f"'{event}' is not for people", field="event")
         ledger = Ledger(conn, now)
@@ -93,7 +99,7 @@ class Desk:
         _seen(case, revision)
         if event is CaseEvent.REOPEN:
             ledger.load_causes([case.cause], now)
-        self.casework.step(ledger, case, event, actor, note=note, crew=crew)
+        self.casework.step(ledger, case, event, actor, note=note, crew=crew, extra=extra)
         return self._write(ledger)
 
     def acknowledge(
@@ -160,7 +166,14 @@ class Desk:
                 self.casework.prove(ledger, case)
         for case in ledger.load_due(case_table.c.alert, AT_ONCE):
             if case.alert is not None and case.alert <= now:
-                self.casework.overdue(ledger, case)
+                self.casework.remind(ledger, case)
+        return self._write(ledger)
+
+    def reckon(self, conn: Connection, now: int) -> list[Change]:
+        """Deadlines that were provisional, with the holidays that are known by now. Once a start is enough."""
+        ledger = Ledger(conn, now)
+        for case in ledger.load_provisional():
+            self.casework.reckon(ledger, case)
         return self._write(ledger)
 
     def _write(self, ledger: Ledger) -> list[Change]:

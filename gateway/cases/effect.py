@@ -1,6 +1,7 @@
 """What each event of the lifecycle does to a case's own fields, one entry an event.
 
-The limit's clock starts at dispatch, stands still from hand-back on, and runs on through rework (domain G.3).
+The limit's clock starts at dispatch, stands still from hand-back on and while suspended, and runs on through rework
+(domain G.3).
 """
 
 from __future__ import annotations
@@ -8,56 +9,102 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from gateway.cases.deadline import LENGTH, WorkClock
+from gateway.cases.deadline import LENGTH, LimitUnit, WorkClock
 from gateway.cases.lifecycle import CaseEvent
 from gateway.cases.record import Case
 from gateway.cases.template import Limit
+from gateway.errors import Conflict
 
 Effect = Callable[[Case, int, Limit, WorkClock], None]
 
 
 def _file(case: Case, now: int, _limit: Limit, _clock: WorkClock) -> None:
-    case.filed = now
+    case.filed = case.waiting = now
 
 
 def _dispatch(case: Case, now: int, limit: Limit, clock: WorkClock) -> None:
-    case.dispatched, case.overdue, case.time_left = now, None, None
-    case.deadline = clock.end(limit.unit, now, round(limit.amount * LENGTH[limit.unit]))
+    case.dispatched, case.overdue, case.waiting, case.level = now, None, None, 0
+    case.allowed = case.time_left = round(limit.amount * LENGTH[limit.unit])
+    start(case, now, limit.unit, clock)
 
 
-def _return(case: Case, _now: int, _limit: Limit, _clock: WorkClock) -> None:
-    case.crew, case.deadline = "", None  # the dispatcher must choose anew
+def _return(case: Case, now: int, _limit: Limit, _clock: WorkClock) -> None:
+    case.crew, case.deadline, case.clock_from = "", None, None  # the dispatcher must choose anew
+    case.time_left, case.waiting, case.level, case.provisional = None, now, 0, False
+
+
+def _suspend(case: Case, now: int, limit: Limit, clock: WorkClock) -> None:
+    case.suspended = now
+    stop(case, now, limit.unit, clock)
+    if case.time_left:
+        case.deadline = None  # nobody knows
+
+
+def _resume(case: Case, now: int, limit: Limit, clock: WorkClock) -> None:
+    case.suspended = None
+    start(case, now, limit.unit, clock)
 
 
 def _repaired(case: Case, now: int, limit: Limit, clock: WorkClock) -> None:
     case.repaired = now
-    case.time_left = None if case.deadline is None else clock.run(limit.unit, now, case.deadline)
+    stop(case, now, limit.unit, clock)
 
 
 def _rework(case: Case, now: int, limit: Limit, clock: WorkClock) -> None:
     case.reworked += 1
     case.repaired, case.verified = None, None
-    if case.time_left:
-        case.deadline = clock.end(limit.unit, now, case.time_left)
+    start(case, now, limit.unit, clock)
 
 
-def _verified(case: Case, now: int, _limit: Limit, _clock: WorkClock) -> None:
+def _verified(case: Case, now: int, limit: Limit, clock: WorkClock) -> None:
     case.verified = now
+    case.waiting = case.suspended = None
+    stop(case, now, limit.unit, clock)
 
 
-def _over(case: Case, now: int, _limit: Limit, _clock: WorkClock) -> None:
+def _over(case: Case, now: int, limit: Limit, clock: WorkClock) -> None:
     case.closed = now
+    case.waiting = case.suspended = None
+    stop(case, now, limit.unit, clock)
 
 
 def _reopen(case: Case, now: int, _limit: Limit, _clock: WorkClock) -> None:
     case.reopened += 1
-    case.repaired, case.verified, case.closed = None, None, None
-    case.deadline, case.overdue, case.time_left = None, None, None
+    case.repaired, case.verified, case.closed, case.suspended = None, None, None, None
+    case.deadline, case.overdue, case.time_left, case.clock_from = None, None, None, None
+    case.waiting, case.level, case.provisional = now, 0, False
     case.quiet_since = None if case.standing else now  # what was proved before does not count again
 
 
 def _nothing(_case: Case, _now: int, _limit: Limit, _clock: WorkClock) -> None:
     """Only the state changes."""
+
+
+def start(case: Case, now: int, unit: LimitUnit, clock: WorkClock) -> None:
+    """The clock of the limit runs from now on; one that has run out stays so."""
+    if not case.time_left:
+        return
+    case.clock_from = now
+    case.deadline = clock.end(unit, now, case.time_left)
+    case.provisional = not clock.sure(unit, now, case.deadline)
+
+
+def stop(case: Case, now: int, unit: LimitUnit, clock: WorkClock) -> None:
+    """The clock of the limit stands still."""
+    if case.clock_from is None or case.deadline is None:
+        return
+    case.time_left = clock.run(unit, now, case.deadline)
+    case.clock_from, case.provisional = None, False
+
+
+def extend(case: Case, extra: int, unit: LimitUnit, clock: WorkClock) -> None:
+    """So much more time (µs of the unit's kind), for a limit that has not run out; raises Conflict."""
+    if case.clock_from is None or case.time_left is None or case.overdue is not None:
+        raise Conflict("the limit has run out; an overdue case cannot be extended", state=str(case.state))
+    case.extended += 1
+    case.allowed += extra
+    case.time_left += extra
+    start(case, case.clock_from, unit, clock)
 
 
 EFFECTS: Final[Mapping[CaseEvent, Effect]] = {
@@ -66,6 +113,9 @@ EFFECTS: Final[Mapping[CaseEvent, Effect]] = {
     CaseEvent.ACCEPT: _nothing,
     CaseEvent.START: _nothing,
     CaseEvent.RETURN: _return,
+    CaseEvent.SUSPEND: _suspend,
+    CaseEvent.RESUME: _resume,
+    CaseEvent.EXTEND: _nothing,  # by how much: see extend
     CaseEvent.REPAIRED: _repaired,
     CaseEvent.RECOVER: _verified,
     CaseEvent.VERIFY: _verified,

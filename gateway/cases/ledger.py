@@ -94,6 +94,10 @@ class Ledger:
         """Cases whose `column` is a time that has come."""
         return self._load_cases(column <= self.now, limit=limit, order=column)
 
+    def load_provisional(self) -> list[Case]:
+        """Cases whose deadline lies in a year that was not known when it was reckoned."""
+        return self._load_cases(schema.case.c.provisional.is_(True), schema.case.c.clock_from.is_not(None))
+
     def alarm(self, key: str) -> Alarm:
         if key not in self._alarms and not self._load_alarms(schema.alarm.c.id == key):
             raise NotFound(f"there is no alarm {key}")

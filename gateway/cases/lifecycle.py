@@ -38,6 +38,7 @@ class CaseState(StrEnum):
     DISPATCHED = "dispatched"
     ACCEPTED = "accepted"
     IN_REPAIR = "in_repair"
+    SUSPENDED = "suspended"
     REPAIRED = "repaired"
     VERIFIED = "verified"
     CLOSED = "closed"
@@ -50,6 +51,9 @@ class CaseEvent(StrEnum):
     ACCEPT = "accept"
     START = "start"
     RETURN = "return"  # the crew hands it back undone; the dispatcher must choose anew
+    SUSPEND = "suspend"  # 挂账: what it needs is not to be had now; the limit's clock stands still
+    RESUME = "resume"
+    EXTEND = "extend"  # 延期
     REPAIRED = "repaired"
     RECOVER = "recover"  # telemetry shows that the cause went away before anyone repaired it
     VERIFY = "verify"
@@ -65,10 +69,18 @@ class Entry(StrEnum):
     JOINED = "alarm_joined"
     CLEARED = "alarm_cleared"
     RAISED = "alarm_raised"
+    UNDISPATCHED = "undispatched"
+    DUE_SOON = "due_soon"
     OVERDUE = "overdue"
+    ESCALATED = "escalated"
+    RECKONED = "deadline_reckoned"  # anew, because holidays were published
 
 
-_RETURN_OR_VOID: Final = {CaseEvent.RETURN: CaseState.FILED, CaseEvent.VOID: CaseState.VOID}
+_ASIDE: Final = {
+    CaseEvent.RETURN: CaseState.FILED,
+    CaseEvent.SUSPEND: CaseState.SUSPENDED,
+    CaseEvent.VOID: CaseState.VOID,
+}
 
 ALARM_TRANSITIONS: Final[Mapping[AlarmState, Mapping[AlarmEvent, AlarmState]]] = {
     AlarmState.NEW: {AlarmEvent.RAISE: AlarmState.ACTIVE},
@@ -104,15 +116,26 @@ CASE_TRANSITIONS: Final[Mapping[CaseState, Mapping[CaseEvent, CaseState]]] = {
         CaseEvent.START: CaseState.IN_REPAIR,
         CaseEvent.REPAIRED: CaseState.REPAIRED,
         CaseEvent.RECOVER: CaseState.VERIFIED,
-        **_RETURN_OR_VOID,
+        CaseEvent.EXTEND: CaseState.DISPATCHED,
+        **_ASIDE,
     },
     CaseState.ACCEPTED: {
         CaseEvent.START: CaseState.IN_REPAIR,
         CaseEvent.REPAIRED: CaseState.REPAIRED,
         CaseEvent.RECOVER: CaseState.VERIFIED,
-        **_RETURN_OR_VOID,
+        CaseEvent.EXTEND: CaseState.ACCEPTED,
+        **_ASIDE,
     },
-    CaseState.IN_REPAIR: {CaseEvent.REPAIRED: CaseState.REPAIRED, **_RETURN_OR_VOID},
+    CaseState.IN_REPAIR: {
+        CaseEvent.REPAIRED: CaseState.REPAIRED,
+        CaseEvent.EXTEND: CaseState.IN_REPAIR,
+        **_ASIDE,
+    },
+    CaseState.SUSPENDED: {
+        CaseEvent.RESUME: CaseState.ACCEPTED,
+        CaseEvent.RECOVER: CaseState.VERIFIED,
+        CaseEvent.VOID: CaseState.VOID,
+    },
     CaseState.REPAIRED: {
         CaseEvent.VERIFY: CaseState.VERIFIED,
         CaseEvent.REWORK: CaseState.IN_REPAIR,
@@ -127,7 +150,9 @@ CASE_TRANSITIONS: Final[Mapping[CaseState, Mapping[CaseEvent, CaseState]]] = {
 
 OVER: Final = frozenset({CaseState.CLOSED, CaseState.VOID})
 RUNNING: Final = frozenset({CaseState.DISPATCHED, CaseState.ACCEPTED, CaseState.IN_REPAIR})  # the limit runs
-NEEDS_NOTE: Final = frozenset({CaseEvent.RETURN, CaseEvent.REWORK, CaseEvent.VOID})
+NEEDS_NOTE: Final = frozenset(
+    {CaseEvent.RETURN, CaseEvent.SUSPEND, CaseEvent.EXTEND, CaseEvent.REWORK, CaseEvent.VOID}
+)
 BY_PEOPLE: Final = frozenset(CaseEvent) - {CaseEvent.FILE, CaseEvent.RECOVER}
 
 State = TypeVar("State", bound=StrEnum)

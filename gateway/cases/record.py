@@ -90,9 +90,16 @@ class Case(Struct):
     alarms: int = 0
     standing: int = 0
     quiet_since: int | None = None
+    waiting: int | None = None
     dispatched: int | None = None
     deadline: int | None = None
+    provisional: bool = False
+    allowed: int = 0
+    clock_from: int | None = None
     time_left: int | None = None
+    level: int = 0
+    extended: int = 0
+    suspended: int | None = None
     alert: int | None = None
     overdue: int | None = None
     repaired: int | None = None

@@ -11,7 +11,9 @@ from gateway.cases.lifecycle import CaseState
 from gateway.cases.record import Case
 from gateway.cases.template import Template
 
-RECOVERABLE: Final = frozenset({CaseState.FILED, CaseState.DISPATCHED, CaseState.ACCEPTED})
+RECOVERABLE: Final = frozenset(
+    {CaseState.FILED, CaseState.DISPATCHED, CaseState.ACCEPTED, CaseState.SUSPENDED}
+)
 
 
 def proof_at(case: Case, template: Template) -> int | None:

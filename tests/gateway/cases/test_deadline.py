@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.telemetry import DAY, HOUR, MINUTE, SECOND
+from gateway.cases.calendar import MondayToFriday
 from gateway.cases.deadline import WORK_DAY, LimitUnit, WorkClock
 from tests.gateway.cases.city import moment, show
 
@@ -113,12 +114,12 @@ def test_a_calendar_that_never_works_is_a_fault_and_not_a_loop() -> None:
         WorkClock(calendar=NoDay()).end(LimitUnit.WORK_HOUR, moment("Mon 00:00"), HOUR)
 
 
-class EveryDay:
+class EveryDay(MondayToFriday):
     def works(self, day: date) -> bool:
         return day > date.min
 
 
-class NoDay:
+class NoDay(MondayToFriday):
     def works(self, day: date) -> bool:
         return day < date.min
 

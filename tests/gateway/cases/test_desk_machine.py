@@ -72,9 +72,10 @@ class DeskMachine(RuleBasedStateMachine):
         case = data.draw(st.sampled_from(self.city.cases()))
         allowed = CASE_TRANSITIONS[case.state]
         try:
-            self.city.act(case, event, note, crew="night crew", revision=case.revision)
+            self.city.act(case, event, note, crew="night crew", extra=2, revision=case.revision)
         except Conflict:
-            assert event not in allowed or event is CaseEvent.REOPEN
+            late = event is CaseEvent.EXTEND and (case.overdue is not None or case.time_left == 0)
+            assert event not in allowed or event is CaseEvent.REOPEN or late
         except Invalid:
             assert event in NEEDS_NOTE
             assert not note
@@ -120,7 +121,12 @@ class DeskMachine(RuleBasedStateMachine):
         for case in self.city.cases():
             assert case.standing == standing[case.id], case
             assert (case.proof is None) or not case.standing
-            assert (case.alert is not None) == (case.state in RUNNING and case.overdue is None)
+            waits = case.state is CaseState.FILED and not case.level
+            reminds = case.state in RUNNING and case.level < len(self.city.desk.casework.steps)
+            assert (case.alert is not None) == (waits or reminds)
+            assert (case.waiting is not None) == (case.state is CaseState.FILED)
+            assert (case.suspended is not None) == (case.state is CaseState.SUSPENDED)
+            assert case.state not in RUNNING or case.deadline is not None
             assert (case.closed is not None) == (case.state in OVER)
 
     @invariant()

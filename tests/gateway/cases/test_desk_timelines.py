@@ -38,13 +38,15 @@ def test_a_cover_tilts_on_sunday_night_is_repaired_and_proved(city: City) -> Non
         "Sun 02:10:05 dispatch by gateway",
         "Sun 02:40 accept by token:li",
         "Sun 02:50 start by token:li",
+        "Sun 03:10:05 due_soon by gateway",
         "Sun 03:20 alarm_cleared by telemetry",
         "Sun 03:30 repaired by token:li",
         "Sun 04:30 verify by telemetry",
         "Sun 04:30 close by telemetry",
     ]
     assert city.events("case") == [
-        f"case.{word}" for word in ("file", "dispatch", "accept", "start", "repaired", "verify", "close")
+        f"case.{word}"
+        for word in ("file", "dispatch", "accept", "start", "due_soon", "repaired", "verify", "close")
     ]
     assert city.events("alarm") == ["alarm.raise", "alarm.clear"]
 
@@ -139,7 +141,8 @@ def test_a_returned_case_has_no_clock_and_the_dispatcher_must_choose_anew(city: 
         city.act(case, "return", " ")
     city.act(case, "return", "not our cover")
     returned = city.case("cover-danger")
-    assert (returned.state, returned.crew, returned.deadline, returned.alert) == ("filed", "", None, None)
+    assert (returned.state, returned.crew, returned.deadline) == ("filed", "", None)
+    assert show(returned.alert) == "Mon 00:15"  # a dispatcher should have chosen by then
     with pytest.raises(Invalid, match="needs a crew"):
         city.act(case, "dispatch")
     city.act(case, "dispatch", crew="telecom")
