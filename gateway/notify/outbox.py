@@ -5,9 +5,10 @@ It leaves the state `pending` only when the other side has taken it, or when it 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct, convert
 from sqlalchemy import Connection, Insert, Select, bindparam, delete, func, select, update
@@ -16,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from gateway.cases.record import Message, plain
 from gateway.errors import Conflict, NotFound
 from gateway.notify.settings import ChannelSettings
-from gateway.store.schema.cases import outbox
+from gateway.store.schema.cases import UNDELIVERED, outbox
 
 DETAIL: Final = 500  # characters kept of an error
 
@@ -58,30 +59,24 @@ class Verdict(Struct, frozen=True):
 class Outbox:
     """Knows who wants what; `post` is what the desk calls."""
 
-    def __init__(self, channels: Sequence[ChannelSettings]) -> None:
+    def __init__(self, channels: Sequence[ChannelSettings], zone: str = "UTC") -> None:
         self.channels = channels
+        self._zone = ZoneInfo(zone)  # whose wall clock quiet hours go by
 
     def post(self, conn: Connection, messages: Sequence[Message], now: int) -> None:
-        """One row for each message and channel that wants it; one that stands already stays as it is."""
-        rows = [
-            {
-                "key": message.key,
-                "channel": channel.name,
-                "subject": message.subject,
-                "event": message.event,
-                "payload": message.payload,
-                "state": str(OutboxState.PENDING),
-                "attempts": 0,
-                "created": now,
-                "next_at": now,
-                "error": "",
-            }
-            for message in messages
-            for channel in self.channels
-            if channel.wants(message)
-        ]
-        if rows:
-            conn.execute(_insert_if_new(conn), rows)
+        """One row for each message and channel that wants it; one that stands already stays as it is.
+
+        In quiet hours a row counts from their end on, unless its message is urgent: then nothing held of its subject
+        keeps it back.
+        """
+        for channel in self.channels:
+            wanted = [message for message in messages if channel.wants(message)]
+            rows = [_row(channel.name, each, channel.due(each, now, self._zone)) for each in wanted]
+            if rows:
+                conn.execute(_insert_if_new(conn), rows)
+            if rows and channel.quiet is not None:
+                urgent = {row["subject"] for row in rows if row["next_at"] == now}
+                _bring_forward(conn, channel.name, urgent, now)
 
 
 def due(conn: Connection, channel: str, now: int, limit: int) -> list[Delivery]:
@@ -101,6 +96,12 @@ def due(conn: Connection, channel: str, now: int, limit: int) -> list[Delivery]:
         .limit(limit)
     )
     return _deliveries(conn, query)
+
+
+def pending(conn: Connection, channel: str, subjects: Sequence[str]) -> list[Delivery]:
+    """Everything that waits for this channel about these subjects, oldest first."""
+    query = select(outbox).where(outbox.c.channel == channel, outbox.c.state == OutboxState.PENDING)
+    return _deliveries(conn, query.where(outbox.c.subject.in_(subjects)).order_by(outbox.c.id))
 
 
 def settle(conn: Connection, verdicts: Sequence[Verdict], now: int) -> None:
@@ -159,6 +160,44 @@ def counts(conn: Connection) -> dict[str, dict[str, int]]:
     for channel, state, n in conn.execute(query):
         tally.setdefault(channel, {})[state] = n
     return tally
+
+
+class Backlog(NamedTuple):
+    """Messages of a channel that are not delivered. oldest: µs UTC."""
+
+    channel: str
+    state: str
+    n: int
+    oldest: int
+
+
+def backlog(conn: Connection) -> list[Backlog]:
+    """What is pending or dead, by channel; costs what waits, not what was ever sent."""
+    c = outbox.c
+    query = select(c.channel, c.state, func.count(), func.min(c.created)).where(UNDELIVERED)
+    return [Backlog(*row) for row in conn.execute(query.group_by(c.channel, c.state))]
+
+
+def _row(channel: str, message: Message, due: int) -> dict[str, Any]:
+    return {
+        "key": message.key,
+        "channel": channel,
+        "subject": message.subject,
+        "event": message.event,
+        "payload": message.payload,
+        "state": str(OutboxState.PENDING),
+        "attempts": 0,
+        "created": due,
+        "next_at": due,
+        "error": "",
+    }
+
+
+def _bring_forward(conn: Connection, channel: str, subjects: Collection[str], now: int) -> None:
+    c = outbox.c
+    held = (c.channel == channel, c.subject.in_(subjects), c.state == OutboxState.PENDING, c.next_at > now)
+    if subjects:
+        conn.execute(update(outbox).where(*held).values(next_at=now))
 
 
 def _insert_if_new(conn: Connection) -> Insert:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import Final, Self
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Final, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
 from drivers.telemetry import DAY, MINUTE, SECOND
 from gateway.cases.record import SEVERITIES, Message, rank
 from gateway.cases.span import Span
+from gateway.notify import quiet
+from gateway.notify.quiet import QuietHours
 
+Language = Literal["en", "zh"]
+MailAddress = Annotated[str, Field(max_length=254, pattern=r"^[!-;=?A-~]+@[A-Za-z0-9.-]+$")]
+
+SEVERITY: Final = "^(" + "|".join(SEVERITIES) + ")$"
 NAME: Final = r"^[a-z0-9][a-z0-9-]*$"
 
 
@@ -23,7 +31,9 @@ class ChannelSettings(BaseModel):
     events: tuple[str, ...] = ("*",)  # "case.*", "case.overdue", "alarm.raise" …
     families: tuple[str, ...] = ()  # () = all
     areas: tuple[str, ...] = ()  # paths, each with all below it; () = all
-    severity: str = Field(default=SEVERITIES[0], pattern="^(" + "|".join(SEVERITIES) + ")$")  # the least
+    severity: str = Field(default=SEVERITIES[0], pattern=SEVERITY)  # the least
+    quiet: QuietHours | None = None  # by the city's wall clock; what comes then is held to their end
+    quiet_severity: str = Field(default=SEVERITIES[-1], pattern=SEVERITY)  # so bad it comes at any hour
 
     def wants(self, message: Message) -> bool:
         """Whether this channel is told of the message."""
@@ -34,6 +44,12 @@ class ChannelSettings(BaseModel):
             and rank(message.severity) >= rank(self.severity)
         )
 
+    def due(self, message: Message, now: int, zone: ZoneInfo) -> int:
+        """When the message may go out, µs UTC: now, or at the end of the quiet hours."""
+        if self.quiet is None or rank(message.severity) >= rank(self.quiet_severity):
+            return now
+        return max(now, quiet.end(self.quiet, now, zone) or now)
+
 
 class LogSettings(ChannelSettings):
     """`[[notify.log]]`."""
@@ -41,12 +57,70 @@ class LogSettings(ChannelSettings):
     name: str = Field(default="log", max_length=64, pattern=NAME)
 
 
-class WebhookSettings(ChannelSettings):
+class HttpSettings(ChannelSettings):
+    """What every channel over HTTP has."""
+
+    timeout: Span = Field(default=10 * SECOND, gt=0)  # real time, for connecting and for the whole answer
+    allow: tuple[IPv4Network | IPv6Network, ...] = ()  # networks that are not public and may be posted to
+
+
+class WebhookSettings(HttpSettings):
     """`[[notify.webhook]]`."""
 
     url: HttpUrl
     secret: SecretStr = Field(min_length=16)  # signs every request
-    timeout: Span = Field(default=10 * SECOND, gt=0)  # real time, for connecting and for the whole answer
+
+
+class RobotSettings(HttpSettings):
+    """What every group robot has. key: what its address ends in."""
+
+    key: SecretStr = Field(min_length=1)
+    language: Language = "zh"
+    per_minute: int = Field(default=20, ge=1, le=1_000)  # messages; what is more comes together in one
+
+
+class WeComSettings(RobotSettings):
+    """`[[notify.wecom]]`."""
+
+    url: HttpUrl = HttpUrl("https://qyapi.weixin.qq.com/cgi-bin/webhook/send")
+
+
+class DingTalkSettings(RobotSettings):
+    """`[[notify.dingtalk]]`. key: the access token. secret: of the signature (加签)."""
+
+    url: HttpUrl = HttpUrl("https://oapi.dingtalk.com/robot/send")
+    secret: SecretStr = Field(min_length=1)
+
+
+class FeishuSettings(RobotSettings):
+    """`[[notify.feishu]]`. secret: of the signature (签名校验)."""
+
+    url: HttpUrl = HttpUrl("https://open.feishu.cn/open-apis/bot/v2/hook")
+    secret: SecretStr = Field(min_length=1)
+    per_minute: int = Field(default=100, ge=1, le=1_000)
+
+
+class MailSettings(ChannelSettings):
+    """`[[notify.mail]]`: SMTP (RFC 5321, submission RFC 6409)."""
+
+    host: str = Field(min_length=1)
+    port: int = Field(default=587, ge=1, le=65_535)
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""  # "" = no log-in
+    password: SecretStr = SecretStr("")
+    sender: MailAddress
+    to: tuple[MailAddress, ...] = Field(min_length=1)
+    language: Language = "zh"
+    per_minute: int = Field(default=20, ge=1, le=1_000)  # messages; what is more comes together in one
+    timeout: Span = Field(default=20 * SECOND, gt=0)  # real time, for each step of the exchange
+
+    @model_validator(mode="after")
+    def _sealed(self) -> Self:
+        if self.user and self.tls == "none":
+            raise ValueError(
+                'a password never goes out in clear: set tls = "starttls" or "tls", or leave out user'
+            )
+        return self
 
 
 class NotifySettings(BaseModel):
@@ -66,10 +140,14 @@ class NotifySettings(BaseModel):
     keep: Span = Field(default=7 * DAY, gt=0)  # delivered messages are forgotten after this
     log: tuple[LogSettings, ...] = (LogSettings(),)
     webhook: tuple[WebhookSettings, ...] = ()
+    wecom: tuple[WeComSettings, ...] = ()
+    dingtalk: tuple[DingTalkSettings, ...] = ()
+    feishu: tuple[FeishuSettings, ...] = ()
+    mail: tuple[MailSettings, ...] = ()
 
     @property
     def channels(self) -> tuple[ChannelSettings, ...]:
-        return (*self.log, *self.webhook)
+        return (*self.log, *self.webhook, *self.wecom, *self.dingtalk, *self.feishu, *self.mail)
 
     @model_validator(mode="after")
     def _apart(self) -> Self:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from gateway.errors import LinkError
 from gateway.notify.outbox import Delivery
+
+
+class UndeliverableError(LinkError):
+    """The other side will never take this message as it is: give it up, where a person sees it."""
 
 
 class Channel(Protocol):

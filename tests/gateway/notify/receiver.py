@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
+import ssl
 from collections.abc import Callable
 from hashlib import sha256
 from types import TracebackType
@@ -12,11 +14,13 @@ from typing import Any, NamedTuple, Self
 from msgspec import json
 
 SECRET = "sixteen-characters-or-more"  # what it shares with the gateway
+LOOPBACK = ["127.0.0.0/8"]  # what a channel that posts to it must allow
 
 
 class Request(NamedTuple):
     headers: dict[str, str]
     body: bytes
+    target: str = "/"
 
     @property
     def genuine(self) -> bool:
@@ -31,11 +35,28 @@ class Request(NamedTuple):
         return found
 
 
-class Receiver:
-    """`answer(request)` gives the status line and headers to send; None = keep silent."""
+class Reply(NamedTuple):
+    """status: with further headers. An empty one cuts the connection."""
 
-    def __init__(self, answer: Callable[[Request], str | None] = lambda _: "204 No Content") -> None:
+    status: str
+    body: bytes = b""
+
+
+class Receiver:
+    """`answer(request)` gives the status line and headers to send, or more; None = keep silent.
+
+    flood: sent over and over as the body. tls: its side of the handshake.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[Request], str | Reply | None] = lambda _: "204 No Content",
+        flood: bytes = b"",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.answer = answer
+        self.flood = flood
+        self.tls = tls
         self.requests: list[Request] = []
         self.silence = asyncio.Event()
         self.port = 0
@@ -46,7 +67,7 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}/hook"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -73,11 +94,23 @@ class Receiver:
         headers = {
             name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])
         }
-        request = Request(headers, await reader.readexactly(int(headers["content-length"])))
+        request = Request(
+            headers, await reader.readexactly(int(headers["content-length"])), head[0].split()[1]
+        )
         self.requests.append(request)
-        status = self.answer(request)
-        if status is None:
+        answer = self.answer(request)
+        if answer is None:
             await self.silence.wait()
             return
-        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
-        await writer.drain()
+        status, body = answer if isinstance(answer, Reply) else Reply(answer)
+        if not status:
+            return
+        length = 10**9 if self.flood else len(body)
+        writer.write(
+            f"HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n".encode() + body
+        )
+        with contextlib.suppress(ConnectionError):
+            while self.flood:
+                writer.write(self.flood)
+                await writer.drain()
+            await writer.drain()

@@ -15,6 +15,8 @@ from gateway.errors import LinkError, StoreError
 from gateway.notify import outbox
 from gateway.notify.channels.channel import Channel
 from gateway.notify.channels.log import LogChannel
+from gateway.notify.channels.mail import MailChannel
+from gateway.notify.channels.robot import RobotChannel
 from gateway.notify.channels.webhook import WebhookChannel
 from gateway.notify.flow import Flow, backoff, channels
 from gateway.notify.outbox import Delivery, Outbox
@@ -22,34 +24,10 @@ from gateway.notify.settings import LogSettings, NotifySettings
 from gateway.store.schema import cases as schema
 from gateway.store.schema.metadata import metadata
 from gateway.store.store import Store
-from tests.gateway.notify.receiver import SECRET, Receiver
+from tests.gateway.notify.hand_clock import START, HandClock
+from tests.gateway.notify.receiver import LOOPBACK, SECRET, Receiver
 
 T = TypeVar("T")
-
-START = 1_741_000_000 * SECOND
-
-
-class HandClock:
-    """City and real time move only when told, and when someone sleeps."""
-
-    def __init__(self, speed: float = 1.0) -> None:
-        self.speed = speed
-        self.time = START
-        self.slept: list[float] = []
-
-    def now(self) -> int:
-        return self.time
-
-    def not_before(self, moment: int) -> None:
-        self.time = max(self.time, moment)
-
-    def monotonic(self) -> float:
-        return (self.time - START) / SECOND / self.speed
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.time += round(seconds * SECOND * self.speed)
-        await asyncio.sleep(0)  # noqa: TID251 - lets the others run
 
 
 class Ear:
@@ -242,11 +220,14 @@ async def test_an_hour_of_outage_costs_no_message(store: Store) -> None:
     up = False
     async with Receiver(lambda _: "204 No Content" if up else "503 Busy") as receiver:
         settings = NotifySettings.model_validate(
-            {"webhook": [{"name": "ear", "url": receiver.url, "secret": SECRET}], "log": []}
+            {
+                "webhook": [{"name": "ear", "url": receiver.url, "secret": SECRET, "allow": LOOPBACK}],
+                "log": [],
+            }
         )
         clock = HandClock()
         await post(store, *messages(6, 2))
-        hooks = channels(settings, clock)
+        hooks = channels(settings, clock, "Asia/Shanghai")
         carrier = Flow(store, hooks, settings, clock, random.Random(7))
         for _ in range(12):
             await carrier.deliver_due("ear")
@@ -270,13 +251,24 @@ def test_backoff_has_full_jitter_under_a_doubling_capped_bound() -> None:
 
 async def test_the_configured_channels() -> None:
     settings = NotifySettings.model_validate(
-        {"webhook": [{"name": "hook", "url": "http://127.0.0.1:9/", "secret": SECRET}]}
+        {
+            "webhook": [{"name": "hook", "url": "http://127.0.0.1:9/", "secret": SECRET}],
+            "wecom": [{"name": "crews", "key": "k"}],
+            "dingtalk": [{"name": "duty", "key": "k", "secret": SECRET}],
+            "feishu": [{"name": "bureau", "key": "k", "secret": SECRET}],
+            "mail": [{"name": "mail", "host": "h", "sender": "a@b.example", "to": ["c@d.example"]}],
+        }
     )
-    built = channels(settings, HandClock())
+    built = channels(settings, HandClock(), "Asia/Shanghai")
     assert {name: type(channel) for name, channel in built.items()} == {
         "log": LogChannel,
         "hook": WebhookChannel,
+        "crews": RobotChannel,
+        "duty": RobotChannel,
+        "bureau": RobotChannel,
+        "mail": MailChannel,
     }
+    assert sorted(built) == sorted(channel.name for channel in settings.channels)
     for channel in built.values():
         await channel.close()
 
