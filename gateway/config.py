@@ -20,6 +20,8 @@ from drivers.products import catalog
 from drivers.products.product import DeclarationError, Product
 from gateway.cases import template
 from gateway.cases.settings import DeskSettings
+from gateway.commands.settings import CommandSettings
+from gateway.decoding import PayloadSettings
 from gateway.errors import ConfigError
 from gateway.history.mirror_settings import MirrorSettings
 from gateway.history.settings import HistorySettings
@@ -27,9 +29,12 @@ from gateway.ingest import link_routes, modbus_settings
 from gateway.ingest.endpoint_settings import EndpointSettings
 from gateway.ingest.hj212_settings import Hj212Settings
 from gateway.ingest.link_settings import LinkSettings
+from gateway.ingest.logins import LoginSettings
 from gateway.ingest.modbus_settings import ModbusSettings
+from gateway.log import SECRET
 from gateway.notify.settings import NotifySettings
 from gateway.pipeline import PipelineSettings
+from gateway.registry.joining_settings import JoiningSettings
 
 _TABLE = re.compile(r"^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
 _KEY = re.compile(r"^\s*([A-Za-z0-9_\-\"'.]+)\s*=")
@@ -95,6 +100,8 @@ class ClockSettings(BaseModel):
 
     ahead_s: int = Field(60, ge=1)
     behind_days: int = Field(7, ge=1)
+    wrong_s: int = Field(60, ge=1)  # a device's clock that is further off by median counts as wrong
+    believed_days: int = Field(400, ge=1)  # a host's clock further ahead of what is recorded is not believed
 
 
 class OperationsSettings(BaseModel):
@@ -111,15 +118,21 @@ class Config(Section):
     data: Path = Path("data")
     zone: str = "Asia/Shanghai"
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_format: str = Field("text", pattern="^(text|json)$")
+    log_repeats: int = Field(10, ge=0)  # of the same warning within a minute; 0 = all
     pipeline: PipelineSettings = PipelineSettings()
     mqtt: MqttSettings = MqttSettings()
     hj212: Hj212Settings = Hj212Settings()
     http: HttpSettings = HttpSettings()
     clocks: ClockSettings = ClockSettings()
+    logins: LoginSettings = LoginSettings()
+    payloads: PayloadSettings = PayloadSettings()
+    joining: JoiningSettings = JoiningSettings()
     history: HistorySettings = HistorySettings()
     mirror: MirrorSettings = MirrorSettings()
     operations: OperationsSettings = OperationsSettings()
     desk: DeskSettings = DeskSettings()
+    commands: CommandSettings = CommandSettings()
     notify: NotifySettings = NotifySettings()
     modbus: tuple[ModbusSettings, ...] = ()
     product: list[dict[str, Any]] = Field(default_factory=list)
@@ -161,6 +174,11 @@ class Config(Section):
         if faults:
             raise ConfigError(faults)
         return self.mqtt.link
+
+    def desk_settings(self) -> DeskSettings:
+        """The desk's, in the city's zone where it names none of its own."""
+        own = "zone" in self.desk.model_fields_set
+        return self.desk if own else self.desk.model_copy(update={"zone": self.zone})
 
     def templates(self) -> template.Templates:
         """Shipped case templates with the file's own; raises ConfigError."""
@@ -228,10 +246,12 @@ def _fault(path: Path, text: str, detail: ErrorDetails) -> str:
         if detail["type"] == "extra_forbidden"
         else detail["msg"]
     )
-    whole = isinstance(detail["input"], dict)  # a table: it may hold a secret
+    hidden = isinstance(detail["input"], dict) or bool(
+        SECRET.intersection(place)
+    )  # a table may hold a secret
     given = (
         ""
-        if whole or detail["type"] in {"extra_forbidden", "missing"}
+        if hidden or detail["type"] in {"extra_forbidden", "missing"}
         else f" (given {detail['input']!r:.60})"
     )
     return f"{where}: {'.'.join(place)}: {said}{given}"

@@ -8,14 +8,28 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
-from drivers.decode import Decoder, Reply, decode_reply
+from drivers.decode import Decoder, Limits, Reply, decode_reply
 from drivers.hj212.readings import CHANNEL, PULLED, StationDecoder
 from drivers.hj212.tolerance import Tolerance
 from drivers.products.product import Product
 from drivers.refusal import Reason, Refusal, Refused
 from drivers.telemetry import Batch, Int64
 from gateway.ingest.inbox import Frame, Lane
+
+
+class PayloadSettings(BaseModel):
+    """[payloads]: judged on the bytes, before any parser; beyond: refused with the reason."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: int = Field(65_536, ge=256, description="bytes of one payload")
+    depth: int = Field(16, ge=4, le=256, description="levels of nesting")
+    readings: int = Field(1_000, ge=1, description="readings in one payload")
+
+    def limits(self) -> Limits:
+        return Limits(self.size, self.depth, self.readings)
 
 
 class Readings(NamedTuple):
@@ -36,8 +50,11 @@ class Decoded(NamedTuple):
 class Decoding:
     """One decoder for each lane; lanes are made on first use and kept. zone: the wall clock of HJ 212 stations."""
 
-    def __init__(self, catalog: Mapping[str, Product], zone: str = "Asia/Shanghai") -> None:
+    def __init__(
+        self, catalog: Mapping[str, Product], zone: str = "Asia/Shanghai", limits: Limits | None = None
+    ) -> None:
         self._catalog = catalog
+        self._limits = limits
         self._zone = ZoneInfo(zone)
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._decoders: dict[Lane, Decoder | StationDecoder] = {}
@@ -55,7 +72,7 @@ class Decoding:
     def _decoder(self, product: Product, channel: str) -> Decoder | StationDecoder:
         if channel in {CHANNEL, PULLED}:
             return StationDecoder(product, self._zone, self.tolerated, pulled=channel == PULLED)
-        return Decoder(product, channel)
+        return Decoder(product, channel, self._limits)
 
     def decode(self, frames: Sequence[Frame]) -> Decoded:
         lanes: dict[Lane | None, list[int]] = defaultdict(list)

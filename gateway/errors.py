@@ -65,6 +65,17 @@ class TooLarge(CallerError):  # noqa: N818
     word = "too-large"
 
 
+class TooMany(CallerError):  # noqa: N818
+    """retry_after: whole seconds."""
+
+    status = 429
+    word = "too-many"
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.retry_after = retry_after
+
+
 class Unavailable(CallerError):  # noqa: N818
     status = 503
     word = "unavailable"

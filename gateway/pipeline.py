@@ -14,17 +14,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from drivers.decode import Reply
 from drivers.refusal import Reason, Refusal
-from drivers.telemetry import Batch, Flag
+from drivers.telemetry import Batch
 from gateway.cases.desk import Desk
 from gateway.cases.facts import Facts
 from gateway.cases.record import Change
-from gateway.clock import Clock
+from gateway.clock import CityClock
 from gateway.decoding import Decoding, Readings
 from gateway.derived import Derived
 from gateway.errors import StoreError
@@ -35,7 +34,10 @@ from gateway.metrics import Metrics
 from gateway.registry.directory import Directory
 from gateway.store import horizon
 from gateway.store.store import Store
+from gateway.tally import Tally
+from gateway.timekeeping import Timekeeper
 from rules.control import Control, GatewayUp, LinkDown, Rules
+from rules.order import Stamped
 from rules.transition import Transition
 
 log = logging.getLogger(__name__)
@@ -72,7 +74,7 @@ class Parts:
     facts: Facts
     quarantine: Quarantine
     directory: Directory
-    clock: Clock
+    clock: CityClock
     metrics: Metrics
     snapshots: Path
     publish: Callable[[Sequence[Change], Sequence[Batch]], None]
@@ -95,9 +97,14 @@ class Pipeline:
         self.stalled: str | None = None  # why history cannot be written at the moment
         self._announced: list[Announcement] = []
         self._began = 0.0
+        self.beat = 0.0  # real seconds of the last sign of life: a tick begun, or a commit tried again
         self.sweeps = 0
+        self.timekeeper = Timekeeper(parts.clock, parts.inbox)
+        self._tally = Tally(parts.metrics)
         self._swept = 0.0
-        self._saved = 0.0
+        self._saved = parts.clock.monotonic()
+        self._saving: asyncio.Future[None] | None = None  # a snapshot that is being written
+        self._safe_since = parts.clock.monotonic()
         self._saved_number = 0
 
     async def run(self) -> None:
@@ -111,41 +118,53 @@ class Pipeline:
         self._stopping = True
         self.parts.inbox.arrived()
         await asyncio.wait([running])
-        if running.exception() is not None or self.stalled:
-            return
-        await self.tick()
-        await asyncio.to_thread(self.parts.derived.save, self.parts.snapshots, self.number)
+        if running.exception() is None and not self.stalled:
+            await self.tick()
+            await self._save(at_once=True)
+        if self._saving is not None:
+            await asyncio.wait([self._saving])
 
     async def tick(self) -> None:
         """One turn of the flow."""
         p = self.parts
         frames = p.inbox.take(self.settings.max_readings)
         announced, self._announced = self._announced, []
-        controls = [control for announcement in announced for control in announcement.controls]
+        controls: list[Control] = [*self.timekeeper.look()]
+        controls += [control for announcement in announced for control in announcement.controls]
         for control in controls:
             p.derived.order.control(control)
-        decoded = p.decoding.decode(frames)
+        with p.metrics.stages["decode"].time():
+            decoded = p.decoding.decode(frames)
         refusals = decoded.refusals
-        stamped = [p.derived.order.stamp(readings.batch) for readings in decoded.readings]
-        controls += [restart for stamp in stamped for restart in stamp.restarts]
+        with p.metrics.stages["stamp"].time():
+            stamped = [p.derived.stamp(readings.batch) for readings in decoded.readings]
+        controls += self._restarts(stamped)
         kept = await self._commit([s.batch for s in stamped], controls, [s.suspects for s in stamped])
         refusals += _conflicts(decoded.readings, kept)
         batches = [each.batch for each in kept]
         self._bind(controls)
-        with p.metrics.evaluate.time():
+        with p.metrics.stages["judge"].time():
             transitions = p.derived.judge(controls, batches) + self._sweep()
         now = p.clock.now()
         self._quarantine(frames, refusals, now)
         changes = await self._record(transitions, decoded.replies, now)
-        _settle(frames, refusals)
+        with p.metrics.stages["settle"].time():
+            _settle(frames, refusals)
         for announcement in announced:
             if not announcement.done.done():
                 announcement.done.set_result(None)
         p.publish(changes, batches)
-        self._count(frames, refusals, kept, transitions)
+        p.metrics.tick.observe(p.clock.monotonic() - self._began)
+        self._tally.ticked(self.number, frames, kept, transitions)
         await self._save()
         if p.history.checkpoint_due():
             await p.history.checkpoint()
+
+    @property
+    def snapshot_age(self) -> float:
+        """Real seconds of work that a restart would replay; 0 while the newest tick is saved."""
+        behind = self.number != self._saved_number
+        return self.parts.clock.monotonic() - self._safe_since if behind else 0.0
 
     async def announce(self, controls: Sequence[Control]) -> None:
         """Put control rows into the log; returns once they are durable and in force."""
@@ -159,7 +178,7 @@ class Pipeline:
         p = self.parts
         count = 0
         for replayed in p.derived.rebuild(p.history, p.snapshots):
-            count += 1
+            count += replayed.ticks
             if replayed.transitions:
                 now = max(replayed.received, p.clock.now())
                 await p.store.write(partial(self._apply, transitions=replayed.transitions, now=now))
@@ -177,14 +196,19 @@ class Pipeline:
                 await self.parts.inbox.wait()
         except TimeoutError:
             pass
-        self._began = clock.monotonic()
+        self._began = self.beat = clock.monotonic()
+
+    def _restarts(self, stamped: Sequence[Stamped]) -> list[Control]:
+        restarts: list[Control] = [restart for stamp in stamped for restart in stamp.restarts]
+        self.parts.metrics.watermark_restarts.inc(len(restarts))
+        return restarts
 
     async def _commit(self, batches: list[Batch], controls: list[Control], suspects: list[Any]) -> list[Kept]:
         """Durable or not at all: while history cannot be written nothing is acked and nothing new is taken (law 5)."""
         if not batches and not controls:
             return []
         commit = self.parts.history.commit
-        with self.parts.metrics.commit.time():
+        with self.parts.metrics.stages["commit"].time():
             kept = await self._surely("history", lambda: commit(self.number + 1, batches, controls, suspects))
         self.number += 1
         return kept
@@ -200,7 +224,8 @@ class Pipeline:
                 if self.stalled is None:
                     log.error("%s cannot be written, acknowledgements stop until it can: %s", store, error)  # noqa: TRY400
                 self.stalled = f"{store}: {error}"
-                self.parts.metrics.commit_failures.inc()
+                self.parts.metrics.commit_failures.labels(store).inc()
+                self.beat = self.parts.clock.monotonic()
                 if self._stopping:
                     raise
                 await self.parts.clock.sleep(self.settings.retry_ms / 1000)
@@ -230,6 +255,7 @@ class Pipeline:
             return []
         self._swept = p.clock.monotonic()
         self.sweeps += 1
+        p.metrics.sweeps.inc()
         down = [c.time for each in self._announced for c in each.controls if isinstance(c, LinkDown)]
         return p.derived.sweep(min([p.clock.now(), *down, *(frame.received for frame in p.inbox.frames[:1])]))
 
@@ -237,7 +263,7 @@ class Pipeline:
         for refusal in refusals:
             frame = frames[refusal.frame]
             entry = frame.lane and self.parts.directory.by_index(frame.lane.family, frame.device)
-            device = entry.id if entry else ""
+            device = entry.id if entry else frame.who
             self.parts.quarantine.note(
                 refusal.reason, now, device, frame.origin.address, frame.topic, frame.payload, refusal.detail
             )
@@ -255,50 +281,34 @@ class Pipeline:
             p.quarantine.flush(conn)
             return changes
 
-        with p.metrics.record.time():
+        with p.metrics.stages["record"].time():
             return await self._surely("operations", lambda: p.store.write(write))
 
     def _apply(self, conn: Connection, transitions: Sequence[Transition], now: int) -> list[Change]:
         self.parts.facts.prime(conn, transitions)
         return self.parts.desk.apply(conn, transitions, now)
 
-    async def _save(self) -> None:
-        """The snapshot names a tick whose SQL transaction is done (design 2, Restart)."""
-        now = self.parts.clock.monotonic()
-        if self.number == self._saved_number or now - self._saved < self.settings.snapshot_s:
+    async def _save(self, *, at_once: bool = False) -> None:
+        """The snapshot names a tick whose SQL transaction is done (design 2, Restart): copied here, written meanwhile."""
+        p, now = self.parts, self.parts.clock.monotonic()
+        if self._saving is not None and at_once:
+            await asyncio.wait([self._saving])
+        too_soon = self._saving is not None or now - self._saved < self.settings.snapshot_s
+        if not at_once and (too_soon or self.number == self._saved_number):
             return
-        self._saved = now
-        try:
-            await asyncio.to_thread(self.parts.derived.save, self.parts.snapshots, self.number)
-        except OSError as error:  # the last one still counts: all it costs is a longer replay
-            log.warning("the snapshot cannot be written: %s", error)
-        else:
-            self._saved_number = self.number
+        self._saved, number = now, self.number
+        parts = await asyncio.to_thread(p.derived.snapshot)
+        write = partial(p.derived.save, p.snapshots, number, parts)
+        self._saving = asyncio.get_running_loop().run_in_executor(None, write)
+        self._saving.add_done_callback(partial(self._written, number, now))
 
-    def _count(
-        self,
-        frames: Sequence[Frame],
-        refusals: Sequence[Refusal],
-        kept: Sequence[Kept],
-        transitions: Sequence[Transition],
-    ) -> None:
-        m = self.parts.metrics
-        m.tick.observe(self.parts.clock.monotonic() - self._began)
-        m.frames.inc(len(frames))
-        m.acked.inc(sum(1 for frame in frames if frame.token))
-        m.pending.set(len(self.parts.inbox.frames))
-        m.paused.set(self.parts.inbox.paused)
-        m.last_tick.set(self.number)
-        for each in kept:
-            name = each.batch.family.name
-            m.readings.labels(name).inc(len(each.batch))
-            m.duplicates.labels(name).inc(len(each.duplicates))
-            m.late.labels(name).inc(int(np.count_nonzero(each.batch.flags & np.uint8(Flag.LATE))))
-            m.clock.labels(name).inc(int(np.count_nonzero(each.batch.flags & np.uint8(Flag.CLOCK))))
-        for refusal in refusals:
-            m.refused.labels(refusal.reason).inc()
-        for transition in transitions:
-            m.transitions.labels(transition.family, "raised" if transition.raised else "cleared").inc()
+    def _written(self, number: int, now: float, done: asyncio.Future[None]) -> None:
+        self._saving = None
+        error = done.exception()
+        if error is None:
+            self._saved_number, self._safe_since = number, now
+        else:  # the last one still counts: all it costs is a longer replay
+            log.warning("the snapshot cannot be written: %s", error)
 
 
 def _conflicts(readings: Sequence[Readings], kept: Sequence[Kept]) -> list[Refusal]:

@@ -1,4 +1,4 @@
-"""Devices: who they are, their secrets, and the commands sent to them."""
+"""Devices: who they are, and their secrets."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from tempfile import SpooledTemporaryFile
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, Body, Path, Query, Request, Response, status
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Path, Request, Response, status
+from pydantic import BaseModel, ConfigDict
 
-from drivers.telemetry import SECOND
-from gateway.api.auth import Operator, Reader, Registrar
+from gateway.api.auth import Reader, Registrar
+from gateway.api.clocks import ClockView
+from gateway.api.clocks import view as clock_view
 from gateway.api.page import Limit, Page, page
+from gateway.api.rotations import NewSecret, Overlap, renewed
 from gateway.api.services import With
 from gateway.errors import Invalid
 from gateway.registry.rows import Selection
@@ -44,6 +46,12 @@ class DeviceView(BaseModel):
     retired: bool
     created: int
     updated: int
+
+
+class DeviceDetail(DeviceView):
+    """clock: how far off its clock is; null where it has sent no stamp that counts."""
+
+    clock: ClockView | None
 
 
 class DeviceChange(BaseModel):
@@ -78,12 +86,6 @@ class DeviceCreated(BaseModel):
     secret: str
 
 
-class Secret(BaseModel):
-    """Shown this once."""
-
-    secret: str
-
-
 class CreatedLine(BaseModel):
     line: int
     id: str
@@ -105,34 +107,6 @@ class ImportView(BaseModel):
     lines: int
     created: list[CreatedLine]
     faults: list[FaultLine]
-
-
-class CommandNew(BaseModel):
-    """args by name; enumerated ones as label or position. lifetime: seconds until it expires undelivered."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str
-    args: dict[str, float | str] = Field(default_factory=dict)
-    lifetime: float = Field(300, ge=1, le=7 * 86_400)
-
-
-class CommandView(BaseModel):
-    """state: queued, sent, accepted, applied, failed, expired. Times µs UTC."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: str
-    seq: int
-    device: str
-    name: str
-    args: dict[str, float]
-    actor: str
-    created: int
-    expires: int
-    state: str
-    changed: int
-    error: str
 
 
 @router.get("")
@@ -157,7 +131,7 @@ async def list_devices(
 
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def create_device(services: With, caller: Registrar, new: DeviceNew) -> DeviceCreated:
-    device, secret = await services.devices.create(_given(new), caller.actor)
+    device, secret = await services.devices.create(given(new), caller.actor)
     return DeviceCreated(device=DeviceView.model_validate(device), secret=secret)
 
 
@@ -187,14 +161,17 @@ async def import_devices(
 
 
 @router.get("/{id}")
-async def get_device(services: With, _: Reader, id: Id) -> DeviceView:  # noqa: A002 - the field's word, here and below
-    return DeviceView.model_validate(await services.devices.get(id))
+async def get_device(services: With, _: Reader, id: Id) -> DeviceDetail:  # noqa: A002 - the field's word, here and below
+    one = await services.devices.get(id)
+    clock = services.offsets.get(one.family, one.index)
+    view = DeviceView.model_validate(one)
+    return DeviceDetail(**view.model_dump(), clock=clock_view(services, clock) if clock else None)
 
 
 @router.patch("/{id}")
 async def change_device(services: With, caller: Registrar, id: Id, change: DeviceChange) -> DeviceView:  # noqa: A002
     """A product of another family gives the device a new index, and so a new history, there."""
-    return DeviceView.model_validate(await services.devices.change(id, _given(change), caller.actor))
+    return DeviceView.model_validate(await services.devices.change(id, given(change), caller.actor))
 
 
 @router.delete("/{id}")
@@ -204,38 +181,12 @@ async def retire_device(services: With, caller: Registrar, id: Id) -> DeviceView
 
 
 @router.post("/{id}/secret")
-async def rotate_secret(services: With, caller: Registrar, id: Id) -> Secret:  # noqa: A002
-    """A new secret; the old one opens nothing from now on."""
-    return Secret(secret=await services.devices.rotate(id, caller.actor))
+async def rotate_secret(services: With, caller: Registrar, id: Id, overlap: Overlap = None) -> NewSecret:  # noqa: A002
+    """A new secret. With an overlap the former one opens for so long too; without, nothing from now on."""
+    return renewed(services, id, await services.devices.rotate(id, caller.actor, overlap or 0))
 
 
-@router.post("/{id}/commands", status_code=status.HTTP_202_ACCEPTED)
-async def issue_command(
-    services: With,
-    caller: Operator,
-    id: Id,  # noqa: A002
-    new: Annotated[CommandNew, Body()],
-) -> CommandView:
-    """Queue a command; it is kept until the device has it or it expires."""
-    lifetime = round(new.lifetime * SECOND)
-    issued = await services.commands.issue(id, new.name, new.args, lifetime, caller.actor)
-    return CommandView.model_validate(issued)
-
-
-@router.get("/{id}/commands")
-async def list_commands(
-    services: With,
-    _: Reader,
-    id: Id,  # noqa: A002
-    after: Annotated[int | None, Query(ge=0)] = None,
-    limit: Limit = 100,
-) -> Page[CommandView]:
-    """Newest first."""
-    found = await services.commands.listing(id, after, limit + 1)
-    return page([CommandView.model_validate(one) for one in found], limit, lambda one: str(one.seq))
-
-
-def _given(change: DeviceChange) -> dict[str, Any]:
+def given(change: DeviceChange) -> dict[str, Any]:
     form = change.model_dump(exclude_unset=True)
     nullable = {"lat", "lon", "interval"}
     for name, value in form.items():

@@ -10,32 +10,38 @@ from pydantic import BaseModel
 
 from gateway.api.auth import Permission, declare
 from gateway.api.services import With
+from gateway.api.trouble import Trouble
 
 router: Final = APIRouter(tags=["health"], dependencies=[declare(Permission.OPEN)])
 
 
 class Health(BaseModel):
-    """reasons: why not, one line each."""
+    """reasons: why not. warnings: what wants a person, though telemetry is acknowledged."""
 
     ok: bool
-    reasons: list[str]
+    reasons: list[Trouble]
+    warnings: list[Trouble] = []
 
 
-@router.get("/livez")
-async def live() -> Health:
-    """The process answers."""
-    return Health(ok=True, reasons=[])
+@router.get("/livez", responses={503: {"model": Health}})
+async def live(services: With, response: Response) -> Health:
+    """Ticks proceed. If not, only a new start helps."""
+    stuck = services.stuck()
+    response.status_code = 503 if stuck else 200
+    return Health(ok=stuck is None, reasons=[stuck] if stuck else [])
 
 
 @router.get("/readyz", responses={503: {"model": Health}})
 async def ready(services: With, response: Response) -> Health:
     """It can acknowledge telemetry: a write went through both stores just now."""
-    reasons = await services.ready()
+    troubles = await services.ready()
+    reasons = [one for one in troubles if one.blocking]
     response.status_code = 503 if reasons else 200
-    return Health(ok=not reasons, reasons=reasons)
+    warnings = [one for one in troubles if not one.blocking]
+    return Health(ok=not reasons, reasons=reasons, warnings=warnings)
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def metrics(services: With) -> Response:
     """Prometheus text format."""
-    return Response(generate_latest(services.metrics), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(services.metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -8,29 +8,43 @@ from fastapi import APIRouter, FastAPI
 
 from gateway.api import (
     alarms,
+    backup,
     cases,
+    clocks,
+    commands,
+    configuration,
     counts,
     devices,
+    evaluation,
     health,
     history,
+    joining,
     problem,
     products,
     push,
     quarantine,
     readings,
+    rotations,
     rules,
     sources,
     telemetry,
     tokens,
     watch,
 )
+from gateway.api.requests import Requests
 from gateway.api.services import Services
 from gateway.api.size import BodySize
 
 RESOURCES: Final = (
     devices,
+    evaluation,
+    commands,
+    joining,
+    clocks,
     readings,
     history,
+    backup,
+    configuration,
     telemetry,
     push,
     products,
@@ -39,6 +53,7 @@ RESOURCES: Final = (
     counts,
     quarantine,
     rules,
+    rotations,
     sources,
     tokens,
     watch,
@@ -75,6 +90,7 @@ def build(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.add_middleware(BodySize)
+    app.add_middleware(Requests, metrics=services.metrics, clock=services.clock)
     problem.install(app)
     api = APIRouter(prefix="/api/v1")
     for resource in RESOURCES:

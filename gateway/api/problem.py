@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from gateway.errors import CallerError, StoreError, TooLarge, Unauthorized, Unavailable
+from gateway.errors import CallerError, StoreError, TooLarge, TooMany, Unauthorized, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,8 @@ def of_caller(error: CallerError) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, Unavailable):
         headers["Retry-After"] = "1"
+    if isinstance(error, TooMany):
+        headers["Retry-After"] = str(error.retry_after)
     return problem(error.status, error.word, error.detail, error.members, headers)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -11,11 +10,11 @@ from pydantic import BaseModel
 
 from drivers.explain import explain
 from drivers.families import FAMILIES
-from drivers.lorawan.codec import Frames
 from drivers.products.product import Product
 from drivers.shape import IMPLIED
 from gateway.api.auth import Reader
 from gateway.api.services import With
+from gateway.commands.limits import product_commands
 from gateway.errors import Invalid, NotFound
 
 router: Final = APIRouter(prefix="/products", tags=["products"])
@@ -80,20 +79,9 @@ def points(product: Product) -> list[str]:
 
 
 def commands(product: Product) -> list[str]:
-    """Of the family, those that a product can be told; all of them where it speaks citygate's own payloads."""
-    own = [command.name for command in FAMILIES[product.family].commands]
-    known: Container[str]
-    if isinstance(product.codec, Frames):
-        known = product.codec.downlinks
-    elif product.codec is not None:
-        known = ()
-    elif product.hj212 is not None:
-        known = product.hj212.commands
-    elif product.modbus is not None:
-        known = {one.command for module in product.modbus.modules for one in module.controls}
-    else:
-        return [] if product.telemetry is not None else own
-    return [name for name in own if name in known]
+    """That a product can be told, in the order of its family."""
+    known = product_commands(product)
+    return [command.name for command in FAMILIES[product.family].commands if command.name in known]
 
 
 @router.get("")

@@ -20,7 +20,7 @@ from drivers.lorawan.codec import names_of
 from drivers.mapped import device_id
 from drivers.products.product import Product
 from drivers.refusal import Reason, Refusal, Refused
-from gateway.api.auth import Permission, declare, may
+from gateway.api.auth import Permission, declare, may, turned_away
 from gateway.api.products import TEXT, unhex
 from gateway.api.services import Services, With
 from gateway.api.telemetry import PATIENCE, Answer, Item
@@ -73,7 +73,10 @@ async def receive(
     HMAC-SHA256 of the body with the SHA-256 of the secret as the key. An operator's token may push for any device.
     """
     body = await request.body()
-    speaker = _speaker(services, name, request.headers, body)
+    try:
+        speaker = _speaker(services, name, request.headers, body)
+    except Unauthorized as error:
+        raise turned_away(services, request, name, error) from None
     kind = services.products.get(product)
     if product and kind is None:
         raise NotFound(f"no product {product!r:.80}")
@@ -161,7 +164,8 @@ def _frame(
         entry = _device(services, speaker, kind, _names(kind, message))
     except Refused as refused:
         kept = message[:QUARANTINED]
-        return Frame(None, -1, kept, now, origin, token, "", refused.reason, refused.detail)
+        why = refused.reason, refused.detail, refused.who
+        return Frame(None, -1, kept, now, origin, token, "", *why)
     lane = services.lanes.lane(entry.product, entry.family, CHANNEL)
     return Frame(lane, entry.index, message, now, origin, token)
 

@@ -7,24 +7,30 @@ from dataclasses import dataclass
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
-from prometheus_client import CollectorRegistry
 
 from drivers.products.product import Product
 from drivers.telemetry import Family
 from gateway.api.stream import Hub
+from gateway.api.trouble import Trouble
+from gateway.backup.backup import Backup
 from gateway.cases.desk import Desk
 from gateway.clock import Clock
+from gateway.commands.commands import Commands
 from gateway.history.care import Care
 from gateway.history.latest import Latest
 from gateway.history.query import Queries
 from gateway.ingest.inbox import Inbox, Lane
+from gateway.ingest.logins import Logins
 from gateway.ingest.quarantine import Quarantine
-from gateway.registry.commands import Commands
+from gateway.metrics import Metrics
+from gateway.offsets import Offsets
 from gateway.registry.devices import Devices
 from gateway.registry.directory import Directory
+from gateway.registry.joining import Joining
 from gateway.registry.rulebook import Rulebook
 from gateway.registry.sources import Sources
 from gateway.registry.tokens import Tokens
+from gateway.reload import Report
 from gateway.store.store import Store
 
 
@@ -36,7 +42,7 @@ class Lanes(Protocol):
 
 @dataclass(frozen=True)
 class Services:
-    """`ready` does a real write through store and history; returns why not, one line a reason."""
+    """`ready` does a real write through store and history; returns why not. `stuck`: why only a new start helps."""
 
     store: Store
     clock: Clock
@@ -45,19 +51,25 @@ class Services:
     devices: Devices
     sources: Sources
     tokens: Tokens
+    logins: Logins
     rulebook: Rulebook
     commands: Commands
     directory: Directory
+    joining: Joining
+    offsets: Offsets
     desk: Desk
     queries: Queries
     care: Care
+    backup: Backup
+    reload: Callable[[], Awaitable[Report]]
     latest: Latest
     inbox: Inbox
     lanes: Lanes
     quarantine: Quarantine
     hub: Hub
-    metrics: CollectorRegistry
-    ready: Callable[[], Awaitable[list[str]]]
+    metrics: Metrics
+    ready: Callable[[], Awaitable[list[Trouble]]]
+    stuck: Callable[[], Trouble | None]
 
 
 async def _services(request: Request) -> Services:

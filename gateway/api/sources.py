@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.api.auth import Reader, Registrar
-from gateway.api.devices import Secret
+from gateway.api.rotations import NewSecret, Overlap, renewed
 from gateway.api.services import With
 from gateway.registry.sources import Source
 
@@ -58,9 +58,9 @@ async def create_source(services: With, caller: Registrar, new: SourceNew) -> So
 
 
 @router.post("/{name}/secret")
-async def rotate_secret(services: With, caller: Registrar, name: Name) -> Secret:
-    """A new secret; the old one opens nothing from now on."""
-    return Secret(secret=await services.sources.rotate(name, caller.actor))
+async def rotate_secret(services: With, caller: Registrar, name: Name, overlap: Overlap = None) -> NewSecret:
+    """A new secret. With an overlap the former one opens for so long too; without, nothing from now on."""
+    return renewed(services, name, await services.sources.rotate(name, caller.actor, overlap or 0))
 
 
 @router.delete("/{name}", status_code=status.HTTP_204_NO_CONTENT)

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from drivers.jsonscan import Limits, parse
 from drivers.mqtt.topics import build
 from drivers.refusal import Reason, Refusal, Refused
-from gateway.api.auth import Credentials, Permission, declare, may, secret_of
+from gateway.api.auth import Credentials, Permission, declare, may, secret_of, turned_away
 from gateway.api.services import Services, With
 from gateway.errors import Forbidden, TooLarge, Unauthorized, Unavailable
 from gateway.ingest.http_push import Push
@@ -102,7 +102,11 @@ async def push(request: Request, services: With, credentials: Credentials) -> An
     said = list(_items(body, lines=request.headers.get("content-type", "").startswith(LINES)))
     if len(said) > ITEMS:
         raise TooLarge(f"more than {ITEMS} readings in one request; send it in parts", limit=ITEMS)
-    speaker = _speaker(services, secret_of(credentials), said)
+    try:
+        speaker = _speaker(services, secret_of(credentials), said)
+    except Unauthorized as error:
+        named = next((one.device for one in said if one.device), "")
+        raise turned_away(services, request, named, error) from None
     if services.inbox.paused:
         raise Unavailable("the gateway is busy; send it again")
     host = request.client.host if request.client else "local"
@@ -174,7 +178,8 @@ def _frame(services: Services, speaker: Speaker, said: Said, now: int, origin: P
             raise said.refused
         product, family, index, topic = _route(services, speaker, said.device, channel)
     except Refused as refused:
-        return Frame(None, -1, said.raw, now, origin, token, "", refused.reason, refused.detail)
+        why = refused.reason, refused.detail, refused.who
+        return Frame(None, -1, said.raw, now, origin, token, "", *why)
     lane = services.lanes.lane(product, family, channel)
     return Frame(lane, index, json.dumps(said.body).encode(), now, origin, token, topic)
 
@@ -183,7 +188,7 @@ def _route(services: Services, speaker: Speaker, device: str, channel: str) -> t
     """Product, family, index, and the topic it would have come under."""
     entry = services.directory.device(device)
     if entry is None or entry.retired:
-        raise Refused(Reason.UNKNOWN_DEVICE, f"no device {device!r:.80}")
+        raise Refused(Reason.UNKNOWN_DEVICE, f"no device {device!r:.80}", device)
     topic = build(entry.family, entry.id, channel)
     if speaker.principal is not None:
         services.directory.resolve(speaker.principal, topic)

@@ -18,7 +18,7 @@ from gateway.errors import Invalid, NotFound, Unavailable
 router: Final = APIRouter(prefix="/stream", tags=["stream"])
 HEARTBEAT: Final = 15.0  # real seconds; keeps proxies from closing a quiet stream
 DEVICES: Final = 200
-Kind = Literal["alarm", "case"]
+Kind = Literal["alarm", "case", "command", "instruction"]
 
 
 @router.get(

@@ -8,22 +8,27 @@ from types import TracebackType
 from typing import Self
 
 from drivers.families import FAMILIES
+from drivers.telemetry import DAY
 from gateway.api.http import build
 from gateway.api.services import Services
 from gateway.app.core import Core
 from gateway.app.doors import Doors
+from gateway.app.figures import Figures
+from gateway.app.live import Live
 from gateway.app.readiness import Readiness
 from gateway.app.rounds import Rounds
+from gateway.backup.backup import Backup, Origin
 from gateway.clock import CityClock
 from gateway.config import Config
-from gateway.registry.commands import Commands
+from gateway.reload import Report
 from gateway.tasks import Tasks
 
 
 class App:
     """One gateway on one data directory. As a context it runs: replayed, listening, and watched.
 
-    `listening` False opens no socket: `doors.local` then serves commands of this process only.
+    `listening` False opens no socket: `doors.local` then serves commands of this process only. read: where the
+    configuration came from, for a reload.
     """
 
     def __init__(
@@ -33,10 +38,14 @@ class App:
         *,
         listening: bool = True,
         core: Callable[[Config, CityClock, AsyncExitStack], Core] = Core,
+        read: Callable[[], Config] | None = None,
     ) -> None:
         self.listening = listening
+        self._read = read or (lambda: config)
         self._closing = AsyncExitStack()
-        self.core = core(config, clock or CityClock(), self._closing)
+        self.core = core(
+            config, clock or CityClock(believed=config.clocks.believed_days * DAY), self._closing
+        )
 
     async def __aenter__(self) -> Self:
         core = self.core
@@ -44,7 +53,9 @@ class App:
             await core.open_stores()
             core.build()
             self.doors = Doors(core)
-            self.commands = Commands(core.store, core.clock, core.directory, self.doors.deliver)
+            self.backup = self._backup()
+            self.figures = Figures(core, self.doors)
+            self.readiness = Readiness(core, self.doors, self.figures)
             self.doors.serve(build(self._services()))
             await core.rebuild()
             self.tasks = await self._closing.enter_async_context(Tasks())
@@ -65,13 +76,28 @@ class App:
         assert self.tasks.failed is not None
         return await self.tasks.failed
 
+    async def reload(self) -> Report:
+        """Read the configuration again and apply what can be; raises ConfigError with every fault, and changes nothing."""
+        return await self._reload.reload()
+
     async def _open(self) -> None:
-        self.tasks.start("rounds", Rounds(self.core, self.doors, self.commands).run())
+        self.tasks.start("rounds", Rounds(self.core, self.doors, self.figures, self.readiness).run())
+        self.tasks.start("joining", self.core.joining.run())
+        self._closing.push_async_callback(self.core.joining.stop)
+        live = Live(self.core, self.doors, self.tasks, listening=self.listening)
+        self._reload = live.reload(self._read)
         if not self.listening:
             return
         self.core.care.start(self.tasks)
-        self.tasks.start("notify", self.core.flow.run())
         await self.doors.open(self.tasks, self._closing)
+
+    def _backup(self) -> Backup:
+        core = self.core
+        turn = core.devices.announcer.turn
+        origin = Origin(core.store, core.history, core.care.compactor, turn, core.clock, core.config.data)
+        backup = Backup(origin)
+        self._closing.push_async_callback(backup.close)
+        return backup
 
     def _services(self) -> Services:
         core = self.core
@@ -83,17 +109,23 @@ class App:
             devices=core.devices,
             sources=core.sources,
             tokens=core.tokens,
+            logins=core.logins,
             rulebook=core.rulebook,
-            commands=self.commands,
+            commands=core.commands,
             directory=core.directory,
+            joining=core.joining,
+            offsets=core.derived.offsets,
             desk=core.desk,
             queries=core.queries,
             care=core.care,
+            backup=self.backup,
+            reload=self.reload,
             latest=core.derived.latest,
             inbox=core.inbox,
             lanes=core.decoding,
             quarantine=core.quarantine,
             hub=core.hub,
-            metrics=core.metrics.registry,
-            ready=Readiness(core).reasons,
+            metrics=core.metrics,
+            ready=self.readiness.troubles,
+            stuck=self.readiness.stuck,
         )

@@ -5,10 +5,13 @@ History first: it is replayed before anything else may speak; the last tick is d
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from typing import Final
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -16,10 +19,13 @@ from drivers.families import FAMILIES
 from drivers.refusal import Reason
 from drivers.telemetry import DAY, SECOND, Batch
 from gateway.api.stream import Hub
+from gateway.app import workdays
 from gateway.cases.desk import Desk
 from gateway.cases.facts import Facts
 from gateway.cases.record import Change
 from gateway.clock import CityClock
+from gateway.commands.commands import Commands
+from gateway.commands.linkage import Linkage
 from gateway.config import Config
 from gateway.decoding import Decoding
 from gateway.derived import Derived
@@ -29,15 +35,18 @@ from gateway.history.duck import History
 from gateway.history.query import Queries
 from gateway.history.sink import Refused
 from gateway.ingest.inbox import Inbox
+from gateway.ingest.logins import Logins
 from gateway.ingest.presence import Presence
 from gateway.ingest.quarantine import Quarantine, clear
 from gateway.metrics import Metrics
 from gateway.notify.flow import Flow, channels
 from gateway.notify.outbox import Outbox
+from gateway.notify.publish import Publishing
+from gateway.offsets import Offsets
 from gateway.pipeline import Parts, Pipeline, Replies
-from gateway.registry import commands
 from gateway.registry.devices import Devices
 from gateway.registry.directory import Directory
+from gateway.registry.joining import Joining
 from gateway.registry.rulebook import Rulebook
 from gateway.registry.sources import Sources
 from gateway.registry.tokens import Tokens
@@ -83,10 +92,12 @@ class Core:
     def _build_flow(self) -> None:
         """From frames to messages."""
         config, clock = self.config, self.clock
-        desk = config.desk
-        if "zone" not in desk.model_fields_set:
-            desk = desk.model_copy(update={"zone": config.zone})
-        self.metrics, self.hub, self.directory, self.quarantine = Metrics(), Hub(), Directory(), Quarantine()
+        self.metrics, self.hub, self.directory, self.quarantine = (
+            Metrics(),
+            Hub(),
+            Directory(clock),
+            Quarantine(),
+        )
         self.inbox, self.facts = Inbox(config.pipeline.max_pending), Facts()
         self.care = Care(
             self.history,
@@ -99,26 +110,51 @@ class Core:
         )
         self.closing.callback(self.care.close)
         self.metrics.registry.register(self.care)
-        self.decoding = Decoding(self.products, config.zone)
-        post = Outbox(config.notify.channels).post
-        self.desk = Desk(config.templates(), desk, describe=self.facts, post=post)
+        self.decoding = Decoding(self.products, config.zone, config.payloads.limits())
+        self.outbox = Outbox(config.notify.channels, config.zone)
+        self.publishing = Publishing(config.links(), self.outbox)
+        self.desk = Desk(
+            config.templates(), config.desk_settings(), describe=self.facts, post=self.publishing.post
+        )
         self.flow = Flow(
-            self.store, channels(config.notify, clock), config.notify, clock, random.SystemRandom()
+            self.store,
+            channels(config.notify, clock, config.zone),
+            config.notify,
+            clock,
+            random.SystemRandom(),
         )
         order = Order(FAMILIES, config.clocks.ahead_s * SECOND, config.clocks.behind_days * DAY)
-        self.derived = Derived(FAMILIES, order, config.zone)
+        offsets = Offsets(FAMILIES, config.clocks.wrong_s * SECOND)
+        self.metrics.registry.register(offsets)
+        self.derived = Derived(FAMILIES, order, config.zone, offsets)
         self.pipeline = Pipeline(self.parts(), config.pipeline)
+        self.metrics.registry.register(self.pipeline.timekeeper)
 
     def _build_registry(self) -> None:
         """Who may speak, and what is known of them."""
-        store, clock = self.store, self.clock
-        self.devices = Devices(store, clock, self.products, self.directory, self.pipeline.announce)
+        config, store, clock = self.config, self.store, self.clock
+        self.devices = Devices(
+            store, clock, self.products, self.directory, self.pipeline.announce, lambda: self.pipeline.stalled
+        )
         self.rulebook = Rulebook(
             store, clock, self.devices.announcer, lambda document: read_rules([document], FAMILIES)
         )
         self.sources = Sources(store, clock, self.directory)
         self.tokens = Tokens(store, clock)
+        self.logins = Logins(config.logins, clock)
+        self.joining = Joining(config.joining, store, clock, self.products, self.devices, self.directory)
+        self.quarantine.watch(self.joining.refused)
         self.presence = Presence(self.inbox, self.directory, self.decoding.lane, clock)
+        self.commands = Commands(
+            store,
+            clock,
+            self.directory,
+            self.products,
+            self.derived.latest,
+            config.commands,
+            self.hub.publish,
+        )
+        self.linkage = Linkage(self.commands, store, clock, self.derived.latest, self._documents)
 
     def parts(self) -> Parts:
         return Parts(
@@ -138,20 +174,43 @@ class Core:
             reply=self._reply,
         )
 
+    async def _documents(self) -> list[dict[str, Any]]:
+        return [one.document for one in await self.rulebook.in_force()]
+
     async def rebuild(self) -> None:
-        self.desk.bind([one.document for one in await self.rulebook.in_force()])
-        self.replayed = await self.pipeline.replay()
+        self.desk.bind(await self._documents())
+        with self.metrics.replay_seconds.time():
+            _, self.replayed = await asyncio.gather(self.devices.load(), self.pipeline.replay())
+        self.metrics.replayed_ticks.set(self.replayed)
 
     async def run(self, tasks: Tasks, links: Sequence[Control]) -> None:
         """From here on ticks run; what history has not heard yet is announced before a device may speak."""
         ticking = tasks.start("pipeline", self.pipeline.run())
         self.closing.push_async_callback(self.pipeline.stop, ticking)
-        await self.pipeline.announce([*await self._known(), *links])
+        await self.pipeline.announce([*await self._known(), *self._workdays(), *links])
         await self.rulebook.load(packs.load())
-        await self.devices.load()
+        await self.devices.announcer.flush(forever=True)
         await self.sources.load()
+        await self.joining.load()
         await self.tokens.load()
+        self.publish(await self.store.write(partial(self.desk.reckon, now=self.clock.now())), [])
         self.admin_token = await self.tokens.first()
+        await self.commands.load()
+
+    async def change_desk(self, config: Config) -> None:
+        """Other case templates and working hours, within the writer's turn: no transaction sees half of them."""
+        templates, settings = config.templates(), config.desk_settings()
+        await self.store.write(lambda _: self.desk.change(templates, settings))
+        self.config = config
+        self.desk.bind(await self._documents())
+        await self.pipeline.announce(self._workdays())
+        self.publish(await self.store.write(partial(self.desk.reckon, now=self.clock.now())), [])
+
+    def _workdays(self) -> list[Control]:
+        """The calendar that rules ask, where the log does not hold it yet."""
+        now = datetime.fromtimestamp(self.clock.now() / SECOND, UTC)
+        calendar = workdays.told(self.config.desk.clock().calendar, now.year)
+        return [] if calendar == self.derived.engine.calendar else [calendar]
 
     async def _known(self) -> list[Control]:
         if not self.history.last_tick():
@@ -161,6 +220,7 @@ class Core:
 
     def publish(self, changes: Sequence[Change], batches: Sequence[Batch]) -> None:
         self.hub.publish(changes, batches)
+        self.commands.hear(batches)
         if changes:
             self.flow.wake()
 
@@ -174,7 +234,7 @@ class Core:
             assert frame.lane is not None
             entry = self.directory.by_index(frame.lane.family, frame.device)
             device = entry.id if entry else ""
-            if not commands.answer(conn, device, reply.id, reply.result, reply.error or "", now):
+            if not self.commands.answer(conn, device, reply, now):
                 self.quarantine.note(
                     Reason.NO_REPLY_EXPECTED,
                     now,
@@ -182,7 +242,7 @@ class Core:
                     frame.origin.address,
                     frame.topic,
                     frame.payload,
-                    f"no open command {reply.id!r:.40} of this device",
+                    f"no command {reply.id!r:.40} was sent to this device",
                 )
 
     async def _spare_samples(self, sparing: bool) -> None:

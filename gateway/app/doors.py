@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from fastapi import FastAPI
 
+from drivers.dialogue import decode_command
+from drivers.lorawan.codec import Frames
+from drivers.lorawan.downlinks import Fate
 from drivers.mqtt.topics import command_topic
 from gateway.app.core import SOCKET, Core
 from gateway.ingest.endpoint import Endpoint
 from gateway.ingest.hj212_server import Hj212Server
+from gateway.ingest.hj212_settings import Hj212Settings
 from gateway.ingest.link import Links
+from gateway.ingest.link_filters import FilterRows
+from gateway.ingest.lorawan import NetworkServers
 from gateway.ingest.modbus_bus import City
 from gateway.ingest.modbus_buses import Buses
+from gateway.ingest.modbus_settings import ModbusSettings
 from gateway.ingest.session_rows import SessionRows
 from gateway.notify.bureau import Bureau
+from gateway.notify.channels.link import LinkChannel
+from gateway.notify.flow import Flow
+from gateway.registry.directory import Entry
 from gateway.server import LocalDoor, Server, listen_local, listen_tcp
 from gateway.tasks import Tasks
 
@@ -25,7 +36,11 @@ class Doors:
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        self.opened = False
+        self.listening: dict[str, bool] = {}
         config, clock = core.config, core.clock
+        self.network = NetworkServers(self._fate)
+        core.metrics.registry.register(self.network)
         self.endpoint = Endpoint(
             config.mqtt.endpoint,
             core.directory,
@@ -34,8 +49,12 @@ class Doors:
             core.presence,
             core.decoding.lane,
             SessionRows(core.store),
+            core.logins,
+            self.network,
         )
         core.directory.watch(self.endpoint.expel)
+        core.joining.watch(self.endpoint.expel)
+        self.endpoint.watch(core.joining.turned_away)
         self.links = Links(
             config.links(),
             core.products,
@@ -45,22 +64,41 @@ class Doors:
             core.decoding.lane,
             core.pipeline.announce,
             random.SystemRandom(),
+            FilterRows(core.store),
+            self.network,
         )
-        self.stations = Hj212Server(
-            config.hj212,
+        self.join(core.flow)
+        self.stations = self._stations(config.hj212)
+        self.modbus = self._buses(config.modbus)
+        self.endpoint.confirm(self._delivered)
+        core.commands.bind(self)
+
+    def _stations(self, settings: Hj212Settings) -> Hj212Server:
+        core = self.core
+        return Hj212Server(
+            settings,
             core.directory,
             core.products,
             core.inbox,
-            clock,
+            core.clock,
             core.presence,
             core.decoding.lane,
-            config.zone,
+            core.config.zone,
             core.newest,
             core.decoding.tolerated,
         )
-        city = City(core.inbox, core.directory, core.decoding.lane, core.products, clock)
-        self.modbus = Buses(config.modbus, city, random.SystemRandom())
-        core.metrics.registry.register(self.modbus)
+
+    def _buses(self, settings: Sequence[ModbusSettings]) -> Buses:
+        core = self.core
+        city = City(core.inbox, core.directory, core.decoding.lane, core.products, core.clock)
+        buses = Buses(settings, city, random.SystemRandom())
+        core.metrics.registry.register(buses)
+        return buses
+
+    def join(self, flow: Flow) -> None:
+        """What links publish goes out with all other messages."""
+        for link, channel in self.core.publishing.channels.items():
+            flow.join(channel.name, LinkChannel(self.links.named(link)))
 
     def serve(self, application: FastAPI) -> None:
         """The local door serves commands of this process even where nothing listens."""
@@ -73,27 +111,93 @@ class Doors:
             return True
         topic = command_topic(family, device)
         entry = self.core.directory.device(device)
+        codec = self.core.products[entry.product].codec if entry is not None else None
+        if entry is not None and isinstance(codec, Frames):
+            return self._queue(entry, codec, payload, expires)
         return (
             (entry is not None and self.links.deliver(entry.link, topic, payload, expires))
             or self.endpoint.deliver(device, topic, payload, expires=expires)
             or self.stations.deliver(device, payload, expires)
         )
 
+    def _queue(self, entry: Entry, codec: Frames, payload: bytes, expires: int) -> bool:
+        """Through the network server that heard the device last."""
+        heard = self.network.last(entry.family, entry.index)
+        if heard is None:
+            return False
+        topic, downlink = codec.queued(heard.topic, decode_command(payload), expires)
+        taken = (
+            self.links.deliver(heard.link, topic, downlink, expires)
+            if heard.link
+            else self.endpoint.queue(entry.id, topic, downlink, expires=expires)
+        )
+        if taken:
+            self.network.queued()
+        return taken
+
+    def _fate(self, fate: Fate) -> None:
+        if fate.delivered:
+            self.core.commands.delivered(fate.id)
+        elif fate.delivered is False:
+            self.core.commands.undelivered(fate.id, fate.note)
+
+    def halt(self) -> None:
+        """The kill switch: nothing that waits on any transport leaves any more."""
+        for transport in (self.endpoint, self.links, self.modbus, self.stations.hub):
+            transport.halt()
+
+    def resume(self) -> None:
+        self.endpoint.resume()
+
+    def _delivered(self, payload: bytes) -> None:
+        self.core.commands.delivered(decode_command(payload).id)
+
     async def open(self, tasks: Tasks, closing: AsyncExitStack) -> None:
         config = self.core.config
         self._open_api(tasks, closing)
         if config.mqtt.endpoint.enabled:
             await self.endpoint.start(tasks)
+            self._listens(closing, "mqtt")
             closing.push_async_callback(self.endpoint.stop)
-        closing.push_async_callback(self.modbus.stop)
+        closing.push_async_callback(self._close_modbus)
         await self.modbus.start(tasks)
-        if config.hj212.enabled:
-            self.core.metrics.registry.register(self.stations.figures)
-            await self.stations.start(tasks)
-            closing.push_async_callback(self.stations.stop)
+        closing.push_async_callback(self._close_stations)
+        await self._open_stations(config.hj212, tasks)
         self._forward(tasks)
         self.links.start(tasks)
         closing.push_async_callback(self.links.stop)
+        self.opened = True
+
+    async def change_modbus(self, settings: Sequence[ModbusSettings], tasks: Tasks) -> None:
+        """Every bus begins anew. Raises ConfigError where a port cannot be had."""
+        await self._close_modbus()
+        self.core.metrics.registry.unregister(self.modbus)
+        self.modbus = self._buses(settings)
+        await self.modbus.start(tasks)
+
+    async def change_stations(self, settings: Hj212Settings, tasks: Tasks) -> None:
+        """Stations dial in again. Raises ConfigError where the port cannot be had."""
+        await self._close_stations()
+        self.stations = self._stations(settings)
+        await self._open_stations(settings, tasks)
+
+    async def _open_stations(self, settings: Hj212Settings, tasks: Tasks) -> None:
+        if settings.enabled:
+            await self.stations.start(tasks)
+            self.core.metrics.registry.register(self.stations.figures)
+            self.listening["hj212"] = True
+
+    async def _close_stations(self) -> None:
+        if self.listening.pop("hj212", False):
+            self.core.metrics.registry.unregister(self.stations.figures)
+        await self.stations.stop()
+
+    async def _close_modbus(self) -> None:
+        await self.modbus.stop()
+
+    def _listens(self, closing: AsyncExitStack, transport: str) -> None:
+        self.listening[transport] = True
+        closing.callback(self.listening.pop, transport)
 
     def _open_api(self, tasks: Tasks, closing: AsyncExitStack) -> None:
         config = self.core.config
@@ -103,6 +207,7 @@ class Doors:
             server.start(name, tasks)
             closing.push_async_callback(server.stop, self.core.clock)
         closing.callback(self.core.hub.close)
+        self._listens(closing, "http")
 
     def _forward(self, tasks: Tasks) -> None:
         core = self.core
@@ -117,11 +222,3 @@ class Doors:
                 core.config.data,
             )
             tasks.start(f"forward-{forward.name}", bureau.run())
-
-    def count(self) -> None:
-        """Put what the doors count into the metrics."""
-        metrics = self.core.metrics
-        metrics.connections.set(self.endpoint.connections)
-        metrics.sessions.set(self.endpoint.sessions)
-        for link in self.links:
-            metrics.link(link.settings.name, up=link.up, counts=link.counts())

@@ -9,10 +9,11 @@ from sqlalchemy import Connection
 
 from gateway.app.core import Core
 from gateway.app.doors import Doors
+from gateway.app.figures import Figures
+from gateway.app.readiness import Readiness
 from gateway.cases.record import Change
 from gateway.errors import StoreError
-from gateway.registry import commands
-from gateway.registry.commands import Commands
+from gateway.notify.publish import Seen
 
 log = logging.getLogger(__name__)
 
@@ -20,24 +21,41 @@ ROUND: Final = 0.5  # real seconds between two looks
 
 
 class Rounds:
-    def __init__(self, core: Core, doors: Doors, orders: Commands) -> None:
-        self.core, self.doors, self.orders = core, doors, orders
+    def __init__(self, core: Core, doors: Doors, figures: Figures, readiness: Readiness) -> None:
+        self.core, self.doors = core, doors
+        self.figures, self.readiness = figures, readiness
+        self._seen: Seen | None = None
 
     async def run(self) -> None:
         core = self.core
         while True:
             await core.clock.sleep(ROUND)
+            self.readiness.look()
             try:
-                changes = await core.store.write(self._round)
-                await self.orders.offer_waiting()
+                changes, seen = await self.figures.timed(self._round)
+                self._look_at(seen)
+                await core.commands.turn()
+                await core.linkage.turn()
+                await core.devices.announcer.again()
             except StoreError as error:
                 log.warning("operations cannot be written, trying again: %s", error)
                 continue
             core.presence.settle()
+            core.directory.expire()
             core.publish(changes, [])
-            self.doors.count()
+            await self.figures.refresh()
 
-    def _round(self, conn: Connection) -> list[Change]:
-        now = self.core.clock.now()
-        commands.expire(conn, now)
-        return self.core.desk.tick(conn, now)
+    def _look_at(self, seen: Seen) -> None:
+        if seen != self._seen:
+            self.core.flow.wake()
+        self._seen = seen
+
+    def _round(self, conn: Connection) -> tuple[list[Change], Seen]:
+        core = self.core
+        now, publishing = core.clock.now(), core.publishing
+        changes = core.desk.tick(conn, now)
+        core.quarantine.flush(conn)
+        if self._seen is None:
+            publishing.begin(conn, now)
+        lost = {link.name: link.counters.sessions_lost for link in self.doors.links}
+        return changes, publishing.round(conn, now, self._seen or Seen(), core.directory.generation, lost)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gateway.cli import backup, devices, history, instructions, products, reload, rules, serve, tokens
 from gateway.cli import bench as bench_module
 from gateway.cli import demo as demo_module
-from gateway.cli import devices, history, products, rules, serve, tokens
-from gateway.cli.context import DEFAULT, read, run_async
+from gateway.cli.context import DEFAULT, log_as, read, reading, run_async
 from gateway.config import load
 from gateway.errors import CitygateError, ConfigError
 from simulators.__main__ import main as simulate_main
@@ -21,9 +20,13 @@ app = typer.Typer(
     name="citygate", help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 app.add_typer(devices.app, name="devices")
+app.add_typer(instructions.app, name="command")
 app.add_typer(rules.app, name="rules")
 app.add_typer(history.app, name="history")
 app.add_typer(tokens.app, name="token")
+app.command("reload")(reload.reload)
+app.command("backup")(backup.take_backup)
+app.command("restore")(backup.restore_backup)
 app.command("products")(products.list_products)
 app.command("decode")(products.decode)
 
@@ -42,10 +45,8 @@ def configured(context: typer.Context, config: ConfigFile = DEFAULT) -> None:
 def run_gateway(context: typer.Context) -> None:
     """Run the gateway until SIGINT or SIGTERM."""
     config = read(context)
-    logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in ("httpx", "alembic", "uvicorn"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    raise typer.Exit(run_async(serve.serve(config)))
+    log_as(config)
+    raise typer.Exit(run_async(serve.serve(config, reading(context))))
 
 
 @app.command("check")

@@ -1,4 +1,4 @@
-"""`citygate demo`: a gateway, a simulated city that pushes real MQTT into it, a crew, and a verdict at the end.
+"""`citygate demo`: a gateway, a simulated city that speaks to it over every transport, a crew, and a verdict at the end.
 
 The fleet is a process of its own and shares nothing with the gateway but its address, its secrets and the city's clock.
 """
@@ -34,11 +34,15 @@ from gateway.cli.serve import YOUNG, allow_connections
 from gateway.cli.verdict import losses, score
 from gateway.clock import CityClock
 from gateway.config import Config
+from gateway.ingest.modbus_settings import ModbusSettings
 from simulators import ledger
+from simulators.outskirts import BAY, POLE_ID, Outskirts
+from simulators.pace import Pace
 from simulators.world.city import City
 
 EVENING = (2026, 9, 22, 17, 30)  # the equinox: the sun sets while the demo runs, and kitchens begin to cook
 ROUND = 0.5  # real seconds between two rounds of screen and crew
+NETWORK = "network-server"  # the source that speaks for LoRaWAN devices
 GRACE = 30.0  # real seconds that the fleet has to stop
 
 
@@ -62,9 +66,13 @@ async def demo(config: Config, wish: Wish) -> int:
     start = int(datetime(*EVENING, tzinfo=ZoneInfo(config.zone)).timestamp() * 1e6)
     with tempfile.TemporaryDirectory(prefix="citygate-demo-") as folder:
         clock = CityClock(start, wish.speed)
-        async with App(_at(config, Path(folder) / "data"), clock) as gateway:
-            show = Show(gateway, clock, wish, Path(folder))
-            verdict = await show.run(start)
+        pace, zone = Pace.parse(str(clock)), ZoneInfo(config.zone)
+        outskirts = Outskirts(config.products(), pace, zone, wish.seed)
+        try:
+            async with App(_at(config, Path(folder) / "data"), clock) as gateway:
+                verdict = await Show(gateway, clock, wish, Path(folder), outskirts).run(start)
+        finally:
+            await outskirts.close()
     text = json.dumps(verdict, ensure_ascii=False, indent=2)
     if wish.json is not None:
         wish.json.write_text(text + "\n", encoding="utf-8")
@@ -81,8 +89,11 @@ async def demo(config: Config, wish: Wish) -> int:
 class Show:
     """One run of the demo on a running gateway."""
 
-    def __init__(self, gateway: App, clock: CityClock, wish: Wish, folder: Path) -> None:
+    def __init__(
+        self, gateway: App, clock: CityClock, wish: Wish, folder: Path, outskirts: Outskirts
+    ) -> None:
         self._gateway = gateway
+        self._outskirts = outskirts
         self._clock = clock
         self._wish = wish
         self._folder = folder
@@ -101,10 +112,13 @@ class Show:
             crew = await ask(admin, "POST", "/tokens", json={"name": "crew", "role": "crew"})
             remote.headers["authorization"] = f"Bearer {crew['secret']}"
             await self._register(admin, start)
+            speaking = await self._others(admin, url)
             began = self._clock.monotonic()
             fleet = await self._fleet()
             with Screen(self._gateway.core.config.zone, url) as screen:
                 await self._watch(remote, screen, fleet, began)
+            self._outskirts.stop()
+            await speaking
             await self._end(fleet)
             end = self._clock.now()
             report = json.loads((self._folder / "report.json").read_text(encoding="utf-8"))
@@ -118,6 +132,30 @@ class Show:
         done = await ask(admin, "POST", "/devices/import", content=roll.getvalue().encode())
         secrets = {one["id"]: one["secret"] for one in done["created"]}
         (self._folder / "secrets.json").write_text(json.dumps(secrets), encoding="utf-8")
+
+    async def _others(self, admin: httpx.AsyncClient, url: str) -> asyncio.Task[None]:
+        """The devices of other transports, registered and speaking; the source speaks for LoRaWAN and NB-IoT."""
+        doors = self._gateway.doors
+        for form in self._outskirts.forms():
+            await ask(admin, "POST", "/devices", json=form)
+        bus = ModbusSettings.model_validate(await self._outskirts.listen())
+        await doors.change_modbus([bus], self._gateway.tasks)
+        form = {"name": NETWORK, "filters": ["application/#"], "area": ""}
+        secret = (await ask(admin, "POST", "/sources", json=form))["secret"]
+
+        async def speak() -> None:
+            headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
+            async with httpx.AsyncClient(base_url=f"{url}/api/v1", headers=headers, timeout=60) as platform:
+
+                async def push(messages: bytes) -> bool:
+                    way = f"/push/{NETWORK}?product={BAY}"
+                    return not (await ask(platform, "POST", way, content=messages))["refused"]
+
+                await self._outskirts.run(
+                    "127.0.0.1", doors.endpoint.port, (NETWORK, secret), doors.stations.port, push
+                )
+
+        return self._gateway.tasks.start("demo-outskirts", speak())
 
     async def _fleet(self) -> asyncio.subprocess.Process:
         port, folder = self._gateway.doors.endpoint.port, self._folder
@@ -153,6 +191,7 @@ class Show:
                 newest["items"],
                 int(stored),
                 self._gateway.core.quarantine.counts.total(),
+                _transports(int(stored), self._outskirts.counts()),
             )
             with suppress(TimeoutError):
                 async with asyncio.timeout(ROUND):
@@ -187,10 +226,16 @@ class Show:
             (ids[device], time)
             for device, time in zip(kept["device"].tolist(), kept["time"].tolist(), strict=True)
         ]
-        loss = losses(promised, [row for family in FAMILIES for row in await _exported(remote, family)])
+        others = self._outskirts.promised()
+        transports = {"mqtt": len(promised), **{name: len(mine) for name, mine in others.items()}}
+        promised += [one for mine in others.values() for one in mine]
+        held = [row for family in FAMILIES for row in await _exported(remote, family)]
+        transports["modbus"] = _poles(held)
+        loss = losses(promised, held)
         found = score(report["truth"], alarms, reasons, end)
         return {
             "devices": counts["devices"],
+            "transports": transports,
             "messages": {"sent": report["sent"], "acked": report["acked"], "stored": loss.stored},
             "refused": refused,
             "alarms": counts["alarms"],
@@ -201,6 +246,16 @@ class Show:
             "duplicated": loss.duplicated,
             "examples": loss.examples,
         }
+
+
+def _transports(stored: int, others: dict[str, int]) -> dict[str, int]:
+    """Readings by transport: those of the others as acknowledged to them, the rest came by MQTT."""
+    return {"mqtt": max(stored - sum(others.values()), 0), **others}
+
+
+def _poles(rows: list[tuple[str, int, str]]) -> int:
+    """Readings of polled devices: nobody promised them, so history alone can say."""
+    return sum(device.startswith(POLE_ID) for device, _, _ in rows)
 
 
 async def _pages(remote: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
@@ -234,7 +289,10 @@ def _at(config: Config, data: Path) -> Config:
     endpoint = endpoint.model_copy(update={"host": "127.0.0.1", "port": _free(endpoint.port)})
     http = config.http.model_copy(update={"host": "127.0.0.1", "port": _free(config.http.port)})
     mqtt = config.mqtt.model_copy(update={"endpoint": endpoint})
-    return config.model_copy(update={"data": data, "mqtt": mqtt, "http": http})
+    hj212 = config.hj212.model_copy(
+        update={"enabled": True, "host": "127.0.0.1", "port": _free(config.hj212.port)}
+    )
+    return config.model_copy(update={"data": data, "mqtt": mqtt, "http": http, "hj212": hj212, "modbus": ()})
 
 
 def _free(port: int) -> int:

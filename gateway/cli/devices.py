@@ -1,8 +1,9 @@
-"""`citygate devices`: register, import, look at, rotate, retire, command."""
+"""`citygate devices`: register, import, look at, rotate, retire."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,10 +13,16 @@ from rich.console import Console
 from rich.progress import Progress
 
 from drivers.families import FAMILIES
+from gateway.cli import joining
 from gateway.cli.context import act, show
 from gateway.cli.remote import ask
 
 app = typer.Typer(help="Devices of the city.", no_args_is_help=True)
+app.add_typer(joining.join, name="join")
+app.command("unknown")(joining.unknown)
+app.command("adopt")(joining.adopt)
+app.command("forget")(joining.forget)
+app.command("clocks")(joining.clocks)
 Id = Annotated[str, typer.Argument(help="device id")]
 CHUNK = 1 << 20
 
@@ -127,10 +134,27 @@ async def _import(remote: httpx.AsyncClient, file: Path, size: int, partial: boo
 
 
 @app.command("rotate")
-def rotate(context: typer.Context, id: Id) -> None:  # noqa: A002
-    """A new secret; the old one opens nothing from now on."""
-    made = act(context, lambda remote: ask(remote, "POST", f"/devices/{id}/secret"))
+def rotate(
+    context: typer.Context,
+    id: Id,  # noqa: A002
+    overlap: Annotated[
+        str | None, typer.Option(help="for how long the former secret still opens, such as 1d")
+    ] = None,
+) -> None:
+    """A new secret; without an overlap the former one opens nothing from now on."""
+    query = {"overlap": overlap} if overlap else {}
+    made = act(context, lambda remote: ask(remote, "POST", f"/devices/{id}/secret", params=query))
     typer.echo(f"{id} secret, shown this once: {made['secret']}")
+
+
+@app.command("rotations")
+def rotations(context: typer.Context) -> None:
+    """Secrets that are being changed, and who still comes in with the former one."""
+    found = act(context, lambda remote: ask(remote, "GET", "/rotations"))
+    for one in found["items"]:
+        until = datetime.fromtimestamp(one["until"] / 1e6, UTC).isoformat(timespec="seconds")
+        typer.echo(f"{one['name']:<20} {one['kind']:<8} {one['use']:<8} until {until}")
+    typer.echo(f"{found['waiting']} of {len(found['items'])} were not seen with their new secret yet")
 
 
 @app.command("retire")
@@ -138,23 +162,3 @@ def retire(context: typer.Context, id: Id) -> None:  # noqa: A002
     """Take a device out of service; its history stays."""
     act(context, lambda remote: ask(remote, "DELETE", f"/devices/{id}"))
     typer.echo(f"{id} is out of service")
-
-
-@app.command("command")
-def command(
-    context: typer.Context,
-    id: Id,  # noqa: A002
-    name: Annotated[str, typer.Argument(help="dim, switch, restart …")],
-    args: Annotated[list[str] | None, typer.Argument(help="argument=value …")] = None,
-    lifetime: Annotated[float, typer.Option(help="seconds until it expires")] = 300,
-) -> None:
-    """Queue a command to a device."""
-    given: dict[str, float | str] = {}
-    for pair in args or []:
-        key, _, value = pair.partition("=")
-        try:
-            given[key] = float(value)
-        except ValueError:
-            given[key] = value
-    form = {"name": name, "args": given, "lifetime": lifetime}
-    show(act(context, lambda remote: ask(remote, "POST", f"/devices/{id}/commands", json=form)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -38,11 +39,24 @@ async def client(config: Config) -> AsyncIterator[httpx.AsyncClient]:
             yield inside
 
 
+@asynccontextmanager
+async def running(data: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """Only the gateway that runs on this data folder; raises RefusalError where none does."""
+    transport = httpx.AsyncHTTPTransport(uds=str(data / SOCKET))
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://local/api/v1", timeout=PATIENCE
+    ) as remote:
+        if not await _answers(remote):
+            raise RefusalError(f"no gateway runs on {data}")
+        yield remote
+
+
 async def _answers(remote: httpx.AsyncClient) -> bool:
     try:
-        return (await remote.get("http://local/livez")).is_success
+        await remote.get("http://local/livez")  # one that is stuck still holds the stores
     except httpx.TransportError:
         return False
+    return True
 
 
 async def ask(remote: httpx.AsyncClient, method: str, path: str, **given: Any) -> Any:

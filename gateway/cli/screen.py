@@ -33,15 +33,27 @@ class Screen:
             self._live.stop()
 
     def show(
-        self, now: int, counts: Mapping[str, Any], cases: list[dict[str, Any]], stored: int, refused: int
+        self,
+        now: int,
+        counts: Mapping[str, Any],
+        cases: list[dict[str, Any]],
+        stored: int,
+        refused: int,
+        transports: Mapping[str, int],
     ) -> None:
-        """now: city time, µs UTC. cases: the newest ones."""
+        """now: city time, µs UTC. cases: the newest ones. transports: readings by transport."""
         clock = datetime.fromtimestamp(now / 1e6, tz=UTC).astimezone(self._zone)
         head = f"citygate demo   city time {clock:%Y-%m-%d %H:%M}   {self._where}"
         if self._live is not None:
             totals = Text(f"{stored:,} readings stored, {refused:,} refused and in quarantine")
             self._live.update(
-                Group(Text(head, style="bold"), totals, _families(counts), _newest(cases, self._zone))
+                Group(
+                    Text(head, style="bold"),
+                    totals,
+                    _spoken(transports),
+                    _families(counts),
+                    _newest(cases, self._zone),
+                )
             )
             return
         self._round += 1
@@ -55,6 +67,15 @@ class Screen:
             self._console.print(
                 f"{head}: {stored} stored, {refused} refused, {standing} alarms, {open_cases} open cases"
             )
+
+
+def _spoken(transports: Mapping[str, int]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("transport")
+    table.add_column("readings", justify="right")
+    for name, readings in transports.items():
+        table.add_row(name, f"{readings:,}")
+    return table
 
 
 def _families(counts: Mapping[str, Any]) -> Table:

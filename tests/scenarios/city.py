@@ -102,11 +102,11 @@ class City:
 
 
 @asynccontextmanager
-async def city(folder: Path, start: str) -> AsyncIterator[City]:
+async def city(folder: Path, start: str, **options: Any) -> AsyncIterator[City]:
     """A running gateway in a fresh directory, at this moment of city time; no socket is opened."""
     clock = HandClock(moment(start))
     config = Config.model_validate(
-        {"data": folder, "pipeline": {"tick_ms": 1, "sweep_ms": 10}, "notify": {"log": []}}
+        {"data": folder, "pipeline": {"tick_ms": 1, "sweep_ms": 10}, "notify": {"log": []}, **options}
     )
     async with App(config, clock, listening=False) as gateway:
         transport = httpx.ASGITransport(app=gateway.doors.local)

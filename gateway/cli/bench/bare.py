@@ -14,9 +14,14 @@ from msgspec import Struct
 from gateway.app import App
 from gateway.cli.bench.carrier import StepClock
 from gateway.cli.bench.town import STEP, Town
-from gateway.config import Config
+from gateway.config import Config, MqttSettings
+from gateway.ingest.endpoint_settings import EndpointSettings
+from gateway.ingest.limit_settings import LimitSettings
 
 EVENING: Final = 1_790_078_400_000_000  # µs UTC: 2026-09-22 20:00 in Shanghai; lamps burn, kitchens cook
+FREELY: Final = LimitSettings(
+    device_messages=1e9, device_bytes=1e12, connection_messages=1e9, connection_bytes=1e12
+)
 WARM: Final = 2  # ticks before the first that counts
 US: Final = "µs"
 
@@ -43,7 +48,9 @@ class Bare(Struct, frozen=True):
 async def bare(town: Town) -> AsyncIterator[Bare]:
     clock = StepClock(EVENING)
     with tempfile.TemporaryDirectory(prefix="citygate-bench-") as folder:
-        config = Config(data=Path(folder) / "data")
+        config = Config(
+            data=Path(folder) / "data", mqtt=MqttSettings(endpoint=EndpointSettings(limits=FREELY))
+        )
         async with App(config, clock, listening=False) as app:
             done = await app.core.devices.import_csv(io.BytesIO(town.registry()), "bench")
             yield Bare(app, clock, {one.id: one.secret for one in done.created})

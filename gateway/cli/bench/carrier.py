@@ -14,6 +14,7 @@ from gateway.clock import CityClock
 from gateway.ingest.connection import Connection
 from gateway.ingest.hub import Hub
 from gateway.ingest.inbox import Inbox
+from gateway.ingest.logins import Logins
 from gateway.ingest.presence import Presence
 from gateway.ingest.session import Sessions
 from gateway.ingest.session_rows import SessionRows
@@ -100,7 +101,17 @@ class Carriers:
         )
         presence = Presence(inbox, gateway.core.directory, gateway.core.decoding.lane, gateway.core.clock)
         settings, lane = gateway.core.config.mqtt.endpoint, gateway.core.decoding.lane
-        self._hub = Hub(settings, gateway.core.directory, inbox, gateway.core.clock, presence, lane, sessions)
+        core = gateway.core
+        self._hub = Hub(
+            settings,
+            core.directory,
+            inbox,
+            core.clock,
+            presence,
+            lane,
+            sessions,
+            Logins(core.config.logins, core.clock),
+        )
         self.inbox = inbox
         self.tally = Tally()
         names = [f"carrier-{number}" for number in range(n)]

@@ -10,6 +10,9 @@ from rich.console import Console
 from gateway.cli.bench import loads, report
 from gateway.cli.bench.bare import Size
 from gateway.cli.bench.figure import Figure
+from gateway.cli.bench.million import million
+from gateway.cli.bench.restart import restarts
+from gateway.cli.bench.rules import rules
 from gateway.cli.bench.single import receiving, ten_rules
 from gateway.cli.bench.stages import stages
 from gateway.cli.bench.whole import whole
@@ -24,8 +27,10 @@ async def bench(seconds: float, *, stages_only: bool, json: Path | None = None, 
     console.print(report.described(where))
     groups = {"stages": await _stages(size)}
     report.show(console, f"a message of five points, {size.devices:,} messages a tick", groups["stages"])
-    groups["loads"] = []
+    groups["restart"], groups["loads"] = [], []
     if not stages_only:
+        groups["restart"] = [*await restarts(), *await million()]
+        report.show(console, "from the start of the process; 10,000 devices, or a million", groups["restart"])
         groups["loads"] = await _loads(seconds)
         report.show(console, "end to end, QoS 1, ack after commit, whole readings", groups["loads"])
     if json is not None:
@@ -44,6 +49,8 @@ async def _stages(size: Size) -> list[Figure]:
         found += await whole(size)
         status.update("other loads of a stage")
         found += [*await receiving(size), ten_rules(size)]
+        status.update("rules")
+        found += rules(size)
     return found
 
 

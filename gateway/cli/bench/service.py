@@ -1,4 +1,4 @@
-"""The real gateway in a process of its own, on a fresh directory and free ports of the loopback."""
+"""The real gateway in a process of its own, on free ports of the loopback."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ log_level = "WARNING"
 [mqtt.endpoint]
 host = "127.0.0.1"
 port = 0
+[mqtt.endpoint.limits]
+device_messages = 1e9
+device_bytes = 1e12
+connection_messages = 1e9
+connection_bytes = 1e12
 [http]
 host = "127.0.0.1"
 port = 0
@@ -59,12 +64,16 @@ def parse(text: str) -> dict[str, float]:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Service]:
-    """Raises LinkError where it does not come up; what it wrote to its error output is in it."""
+async def running(
+    given: Path | None = None, text: str = CONFIG, patience: float = START
+) -> AsyncIterator[Service]:
+    """On a fresh folder or one that is given, whose data stays. Raises LinkError where it does not come up; what it wrote
+    to its error output is in it. patience: real seconds until it must listen.
+    """
     with tempfile.TemporaryDirectory(prefix="citygate-bench-") as name:
-        folder = Path(name)
+        folder = given or Path(name)
         config, errors = folder / "bench.toml", folder / "errors"
-        config.write_text(CONFIG.format(folder=folder), encoding="utf-8")
+        config.write_text(text.format(folder=folder), encoding="utf-8")
         with errors.open("wb") as file:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "gateway", "--config", str(config), "run"),
@@ -74,7 +83,7 @@ async def running() -> AsyncIterator[Service]:
                 stdin=DEVNULL,
             )
         try:
-            port = await _listening(process, errors)
+            port = await _listening(process, errors, patience)
             socket = httpx.AsyncHTTPTransport(uds=str(folder / "data" / SOCKET))
             async with httpx.AsyncClient(
                 transport=socket, base_url="http://local/api/v1", timeout=PATIENCE
@@ -89,12 +98,12 @@ def plain(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if not name.startswith("CITYGATE_")}
 
 
-async def _listening(process: Process, errors: Path) -> int:
+async def _listening(process: Process, errors: Path, patience: float) -> int:
     """The MQTT port, once HTTP listens too."""
     assert process.stdout is not None
     port = 0
     with suppress(TimeoutError):
-        async with asyncio.timeout(START):
+        async with asyncio.timeout(patience):
             async for line in process.stdout:
                 words = line.decode().split()
                 if words[:1] == ["MQTT"]:

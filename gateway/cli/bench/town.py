@@ -110,15 +110,7 @@ class Town:
 
     def batch(self, family: str, tick: int) -> Batch:
         """The readings of a family as the decoder would give them; device indices are positions in the cohort."""
-        cohort = self.city.cohorts[family]
-        batch = Batch.empty(FAMILIES[family], len(cohort))
-        batch.device[:] = cohort.everyone()
-        batch.time[:] = batch.received[:] = self.time(tick)
-        columns = self.city.values(family, cohort.everyone(), batch.time)
-        for name in POINTS[family]:
-            row = batch.family.index[name]
-            batch.values[row], batch.quality[row] = columns[name], Quality.GOOD
-        return batch
+        return readings(self.city, family, self.time(tick))
 
     def rows(self, family: str) -> list[DeviceRow]:
         cohort = self.city.cohorts[family]
@@ -135,6 +127,19 @@ class Town:
             )
             for number, device in enumerate(cohort.ids)
         ]
+
+
+def readings(city: City, family: str, time: int) -> Batch:
+    """One of each device, as the decoder would give them; device indices are positions in the cohort."""
+    cohort = city.cohorts[family]
+    batch = Batch.empty(FAMILIES[family], len(cohort))
+    batch.device[:] = cohort.everyone()
+    batch.time[:] = batch.received[:] = time
+    columns = city.values(family, cohort.everyone(), batch.time)
+    for name in POINTS[family]:
+        row = batch.family.index[name]
+        batch.values[row], batch.quality[row] = columns[name], Quality.GOOD
+    return batch
 
 
 def cut(data: bytes) -> list[bytes]:

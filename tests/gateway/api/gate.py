@@ -16,29 +16,37 @@ from drivers.telemetry import DAY, MINUTE
 from gateway.api.http import build
 from gateway.api.services import Services
 from gateway.api.stream import Hub
+from gateway.api.trouble import Trouble
+from gateway.backup.backup import Backup, Origin
 from gateway.cases import template
 from gateway.cases.desk import Desk
 from gateway.cases.facts import Facts
 from gateway.cases.settings import DeskSettings
 from gateway.clock import CityClock
+from gateway.commands.commands import Commands
+from gateway.commands.settings import CommandSettings
 from gateway.decoding import Decoding
 from gateway.derived import Derived
+from gateway.errors import ConfigError
 from gateway.history.care import Care
 from gateway.history.duck import History
 from gateway.history.mirror_settings import MirrorSettings
 from gateway.history.query import Queries
 from gateway.history.settings import HistorySettings
 from gateway.ingest.inbox import Inbox
+from gateway.ingest.logins import Logins, LoginSettings
 from gateway.ingest.quarantine import Quarantine
 from gateway.metrics import Metrics
 from gateway.notify.outbox import Outbox
 from gateway.pipeline import Parts, Pipeline, PipelineSettings
-from gateway.registry.commands import Commands
 from gateway.registry.devices import Devices
 from gateway.registry.directory import Directory
+from gateway.registry.joining import Joining
+from gateway.registry.joining_settings import JoiningSettings
 from gateway.registry.rulebook import Rulebook
 from gateway.registry.sources import Sources
 from gateway.registry.tokens import Role, Tokens
+from gateway.reload import Report
 from gateway.store.store import Store
 from gateway.tasks import Tasks
 from rules.order import Order
@@ -64,10 +72,17 @@ class Door:
 
     taking: bool = True
     took: list[tuple[str, str]] = field(default_factory=list)  # commands that a session took
-    faults: list[str] = field(default_factory=list)  # what readiness says
+    faults: list[Trouble] = field(default_factory=list)  # what readiness says
+    file_faults: list[str] = field(default_factory=list)  # of the configuration
+    stuck: Trouble | None = None
 
-    async def readiness(self) -> list[str]:
+    async def readiness(self) -> list[Trouble]:
         return self.faults
+
+    async def reload(self) -> Report:
+        if self.file_faults:
+            raise ConfigError(self.file_faults)
+        return Report(["log_level"], ["http.port"], [])
 
     def deliver(self, family: str, device: str, payload: bytes, expires: int) -> bool:
         assert payload
@@ -75,6 +90,12 @@ class Door:
         if self.taking:
             self.took.append((family, device))
         return self.taking
+
+    def halt(self) -> None:
+        self.taking = False
+
+    def resume(self) -> None:
+        self.taking = True
 
 
 @dataclass
@@ -156,7 +177,7 @@ async def _assemble(
     path: Path, store: Store, history: History, queries: Queries, *, care: Care, tasks: Tasks
 ) -> Gate:
     clock, door = CityClock(), Door()
-    directory, inbox, hub, quarantine, facts = Directory(), Inbox(1000), Hub(), Quarantine(), Facts()
+    directory, inbox, hub, quarantine, facts = Directory(clock), Inbox(1000), Hub(), Quarantine(), Facts()
     desk = Desk(template.shipped(), DeskSettings(), describe=facts, post=Outbox(()).post)
     derived = Derived(FAMILIES, Order(FAMILIES, MINUTE, 7 * DAY), "Asia/Shanghai")
     decoding, metrics = Decoding(PRODUCTS), Metrics()
@@ -179,6 +200,10 @@ async def _assemble(
     pipeline = Pipeline(parts, PipelineSettings())
     tasks.start("ticks", _ticks(pipeline, inbox))
     devices = Devices(store, clock, PRODUCTS, directory, pipeline.announce)
+    joining = Joining(JoiningSettings(), store, clock, PRODUCTS, devices, directory)
+    quarantine.watch(joining.refused)
+    commands = Commands(store, clock, directory, PRODUCTS, derived.latest, CommandSettings(), hub.publish)
+    commands.bind(door)
     services = Services(
         store=store,
         clock=clock,
@@ -187,19 +212,25 @@ async def _assemble(
         devices=devices,
         sources=Sources(store, clock, directory),
         tokens=Tokens(store, clock),
+        logins=Logins(LoginSettings(), clock),
         rulebook=Rulebook(store, clock, devices.announcer, lambda _: None),
-        commands=Commands(store, clock, directory, door.deliver),
+        commands=commands,
         directory=directory,
+        joining=joining,
+        offsets=derived.offsets,
         desk=desk,
         queries=queries,
         care=care,
+        backup=Backup(Origin(store, history, care.compactor, devices.announcer.turn, clock, path)),
+        reload=door.reload,
         latest=derived.latest,
         inbox=inbox,
         lanes=decoding,
         quarantine=quarantine,
         hub=hub,
-        metrics=metrics.registry,
+        metrics=metrics,
         ready=door.readiness,
+        stuck=lambda: door.stuck,
     )
     gate = Gate(build(services), services, pipeline, door)
     await services.rulebook.load([RULE])

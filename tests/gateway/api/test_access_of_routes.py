@@ -73,6 +73,9 @@ def _body(path: str) -> dict[str, Any]:
         "/api/v1/devices": {"id": "x", "product": "x"},
         "/api/v1/tokens": {"name": "x", "role": "viewer"},
         "/api/v1/sources": {"name": "x", "filters": ["#"]},
+        "/api/v1/join-windows": {"area": "x"},
+        "/api/v1/unknown-devices/adopt": {"id": "x"},
+        "/api/v1/unknown-devices/forget": {"id": "x"},
     }
     last = path.rsplit("/", 1)[-1]
     if last == "commands":

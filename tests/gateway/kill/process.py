@@ -197,6 +197,9 @@ def configuration(folder: Path) -> Config:
         url = f"http://127.0.0.1:{there['mirror']}"
         config["mirror"] = {"url": url, "token": there["token"], "interval_ms": 50, "longest_backoff_s": 0.5}
         config["history"]["part_rows"] = 400
+        config["clocks"] = {
+            "ahead_s": 3600
+        }  # the next life's city time goes on where the last one's log ends
     return Config.model_validate(config)
 
 
