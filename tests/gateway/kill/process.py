@@ -123,6 +123,7 @@ class Target(Core):
     def __init__(self, gun: Gun, config: Config, clock: CityClock, closing: AsyncExitStack) -> None:
         super().__init__(config, clock, closing)
         self._gun = gun
+        self.swept = 0  # city time of the newest sweep: what time alone says is said until then
 
     async def open_stores(self) -> None:
         self._gun.at("migrate-before")
@@ -138,6 +139,10 @@ class Target(Core):
         gun, parts = self._gun, super().parts()
         take, record = parts.inbox.take, parts.store.write
         history, derived, desk = parts.history, parts.derived, parts.desk
+
+        def swept(now: int) -> Any:
+            self.swept = now
+            return derived.sweep(now)
 
         def taken(limit: int) -> Any:
             frames = take(limit)
@@ -157,7 +162,7 @@ class Target(Core):
         parts.derived = Trap(  # type: ignore[assignment]
             derived,
             judge=gun.around("judge", derived.judge),
-            sweep=gun.around("sweep", derived.sweep),
+            sweep=gun.around("sweep", swept),
             save=gun.around("save", derived.save),
         )
         parts.publish = gun.before("publish", parts.publish)
@@ -237,7 +242,8 @@ async def run(folder: Path, gun: Gun) -> None:
         mirror = gateway.core.care.mirror
         if mirror is not None:
             await until(clock, lambda: mirror.passed() >= gateway.core.history.last_tick())
-    sys.stdout.write(json.dumps({"stopped": clock.now()}) + "\n")
+    assert isinstance(gateway.core, Target)
+    sys.stdout.write(json.dumps({"swept": gateway.core.swept}) + "\n")
 
 
 def main() -> None:
