@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 import numpy as np
 
 from drivers.telemetry import HOUR, Family
-from rules.devices import longer
 from rules.tree import PointValue, Window
 
 if TYPE_CHECKING:
@@ -29,6 +28,16 @@ class Column(NamedTuple):
     cells: int = 1  # a device
 
 
+def wider(cells: npt.NDArray[Any], capacity: int, fill: float) -> npt.NDArray[Any]:
+    """[cell, device] with room for `capacity` devices; the array itself where it has that."""
+    if cells.shape[1] == capacity:
+        return cells
+    shape = (len(cells), capacity)
+    whole = np.full(shape, fill, cells.dtype) if fill else np.zeros(shape, cells.dtype)
+    whole[:, : cells.shape[1]] = cells
+    return whole
+
+
 class Table:
     """Named columns by device. One with k cells has a row a cell, so that devices in step touch neighbours in memory:
 
@@ -39,7 +48,7 @@ class Table:
         self.capacity = capacity
         self._columns = columns
         self._at: dict[str, npt.NDArray[Any]] = {
-            name: np.full((column.cells, capacity), column.empty, column.dtype)
+            name: wider(np.empty((column.cells, 0), column.dtype), capacity, column.empty)
             for name, column in columns.items()
         }
 
@@ -59,8 +68,7 @@ class Table:
         if capacity > self.capacity:
             self.capacity = capacity
             for name, column in self._columns.items():
-                more = longer(self._at[name].T, capacity, column.empty)
-                self._at[name] = np.ascontiguousarray(more.T)
+                self._at[name] = wider(self._at[name], capacity, column.empty)
 
     def forget(self, devices: Int64) -> None:
         for name, column in self._columns.items():
@@ -69,9 +77,13 @@ class Table:
     def snapshot(self, size: int) -> dict[str, Any]:
         return {name: at[:, :size].copy() for name, at in self._at.items()}
 
-    def restore(self, state: Mapping[str, Any], size: int) -> None:
-        for name, at in self._at.items():
-            at[:, :size] = state[name]
+    def restore(self, state: Mapping[str, Any], capacity: int) -> None:
+        """Columns that fit are taken over, not copied: those of a million devices would stand twice."""
+        for name, column in self._columns.items():
+            if len(state[name]) != column.cells:
+                raise ValueError(f"{name} has {len(state[name])} cells a device, expected {column.cells}")
+            self._at[name] = wider(state[name], capacity, column.empty)
+        self.capacity = capacity
 
 
 class Kept(Protocol):
@@ -89,10 +101,10 @@ class Kept(Protocol):
 class Totals:
     """Sums in whole fractions: value = whole / scale."""
 
-    def __init__(self, capacity: int, buckets: int, scale: float) -> None:
+    def __init__(self, capacity: int, buckets: int, scale: float, dtype: npt.DTypeLike) -> None:
         self.scale = scale
-        whole = Column(np.int64, 0)
-        self.table = Table(capacity, {"open": whole, "all": whole, "slots": Column(np.int64, 0, buckets)})
+        whole = Column(dtype, 0)
+        self.table = Table(capacity, {"open": whole, "all": whole, "slots": whole._replace(cells=buckets)})
 
     def enter(self, devices: Int64, time: Int64, value: Float64, first: Bool) -> None:
         del time, first
@@ -181,22 +193,27 @@ class Ends:
 
 
 def scale_of(source: object, family: Family) -> float:
-    """The finest power of ten in which every value of the point (or truth of a condition) is at most LARGEST."""
-    bound = 1.0
-    if isinstance(source, PointValue):
-        point = family.points[source.row]
-        bound = max(abs(point.low), abs(point.high), 1e-6)
+    """The finest power of ten in which every value of the point is at most LARGEST; 1 for the truth of a condition."""
+    if not isinstance(source, PointValue):
+        return 1.0
+    point = family.points[source.row]
+    bound = max(abs(point.low), abs(point.high), 1e-6)
     scale = 1.0
     while bound * scale * 10 <= LARGEST:
         scale *= 10
     return scale
 
 
+def whole_of(source: object) -> npt.DTypeLike:
+    """What sums of it are held in: of a truth, 1 or 0, half the room is enough."""
+    return np.int64 if isinstance(source, PointValue) else np.int32
+
+
 def kept_for(window: Window, family: Family, capacity: int, buckets: int) -> Kept | None:
     """What the window's statistic needs; a count of values needs nothing more."""
     match kept_kind(window):
         case "total":
-            return Totals(capacity, buckets, scale_of(window.source, family))
+            return Totals(capacity, buckets, scale_of(window.source, family), whole_of(window.source))
         case "min" | "max" as which:
             return Extremes(capacity, buckets, highest=which == "max")
         case "ends":

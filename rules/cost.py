@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from drivers.telemetry import HOUR, SECOND, Family
-from rules.buckets import kept_kind
+from rules.buckets import kept_kind, whole_of
 from rules.past import A_DAY
 from rules.tree import Aged, Changed, Elsewhere, Node, Peers, Rises, Silent, Usual, Window, text
 from rules.windows import buckets_of, ring_key, width_of
@@ -25,7 +27,7 @@ MOST_OF_ALL: Final = 32_768  # bytes a device, of all rules of a family
 TRACK: Final = 9  # bytes of where a rule stands on a device
 HOLD: Final = 16  # more, where it holds
 _RING: Final = 19  # bytes, and 4 a bucket
-_KEPT: Final = {"total": (16, 8), "min": (16, 8), "max": (16, 8), "ends": (48, 16)}  # bytes, and a bucket
+_KEPT: Final = {"min": (16, 8), "max": (16, 8), "ends": (48, 16)}  # bytes, and a bucket
 _WATCHED: Final = 80
 _ENTER, _CLOSE, _TRACE, _PAST, _OTHERS = 14, 18, 7, 12, 8  # array operations
 
@@ -97,7 +99,7 @@ def _track(rule: Rule) -> int:
 def _bytes(node: Node) -> int:
     match node:
         case Window(length=length):
-            fixed, each = _KEPT.get(kept_kind(node), (0, 0))
+            fixed, each = _kept(node)
             return _RING + fixed + (4 + each) * buckets_of(length)
         case Usual(days=days):
             return 16 + 4 * A_DAY * days
@@ -109,6 +111,15 @@ def _bytes(node: Node) -> int:
             return 16
         case _:
             return 8
+
+
+def _kept(window: Window) -> tuple[int, int]:
+    """Bytes besides the counts, and of them a bucket."""
+    kind = kept_kind(window)
+    if kind == "total":
+        whole = np.dtype(whole_of(window.source)).itemsize
+        return 2 * whole, whole
+    return _KEPT.get(kind, (0, 0))
 
 
 def _entering(node: Node) -> int:

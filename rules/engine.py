@@ -33,7 +33,7 @@ from rules.transition import Transition
 from rules.tree import Elsewhere, Peers
 from rules.zone import Zone
 
-FORMAT: Final = 3  # of snapshots
+FORMAT: Final = 4  # of snapshots
 _order = attrgetter("time", "rule", "family", "index")
 
 

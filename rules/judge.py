@@ -236,7 +236,7 @@ class Judge:
         """Rows of which there is nothing to say leave their last values; of several, the last one's count."""
         for point in np.flatnonzero(rows.present.any(axis=1)).tolist():
             present = rows.present[point]
-            self.memory.last[point][rows.devices[present]] = rows.values[point][present]
+            self.memory.last.column(point)[rows.devices[present]] = rows.values[point][present]
         self.memory.newest[rows.devices] = rows.time
 
     def _round(self, rows: Columns) -> None:
@@ -274,7 +274,7 @@ class Judge:
         memory, devices = self.memory, rows.devices
         some, every = np.any(rows.present, axis=1), np.all(rows.present, axis=1)
         for point in np.flatnonzero(some).tolist():
-            last, column = memory.last[point], rows.values[point]
+            last, column = memory.last.column(point), rows.values[point]
             if not every[point]:
                 column = np.where(rows.present[point], column, last.take(devices))
             last[devices] = column

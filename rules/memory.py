@@ -15,6 +15,7 @@ from rules.city import City
 from rules.compile import Scene, false_kernel, true_kernel
 from rules.control import DeviceRow
 from rules.devices import Devices, longer
+from rules.last import Last
 from rules.minutes import Minutes
 from rules.past import Hours
 from rules.sun import Almanac
@@ -30,7 +31,7 @@ Source = Callable[[Scene], "Float64"]
 
 
 class Memory:
-    """Arrays by device index, as long as `devices.capacity`. last float64[point, device]; newest, heard: µs, or NEVER."""
+    """Arrays by device index, as long as `devices.capacity`. newest, heard: µs, or NEVER."""
 
     def __init__(self, family: Family, city: City) -> None:
         self.family = family
@@ -38,7 +39,7 @@ class Memory:
         self.devices = Devices(family)
         self.minutes = Minutes(self.devices)
         city.families[family.name] = self
-        self.last: Float64 = np.empty((len(family), 0))
+        self.last = Last(len(family))
         self.newest: Int64 = np.empty(0, np.int64)  # event time of the newest judged row
         self.heard: Int64 = np.empty(0, np.int64)  # receive time of the newest row of any kind
         self.still: Bool = np.empty(0, bool)  # behind a link that is down
@@ -72,7 +73,7 @@ class Memory:
     def _reserve(self) -> None:
         room = self.devices.capacity
         if room > len(self.heard):
-            self.last = np.ascontiguousarray(longer(self.last.T, room, np.nan).T)
+            self.last.reserve(room)
             self.newest = longer(self.newest, room, NEVER)
             self.heard = longer(self.heard, room, NEVER)
             self.still = longer(self.still, room, fill=False)
@@ -184,7 +185,7 @@ class Memory:
         size = self.devices.size
         return {
             "devices": self.devices.snapshot(),
-            "last": {point.name: self.last[row, :size].copy() for point, row in self._points()},
+            "last": {self.family.points[row].name: self.last[row][:size].copy() for row in self.last.said},
             "newest": self.newest[:size].copy(),
             "heard": self.heard[:size].copy(),
             "aged": {self.family.points[row].name: at[:size].copy() for row, at in self.aged.items()},
@@ -198,11 +199,16 @@ class Memory:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Devices, values and timers; the rings must be collected before."""
         self.devices.restore(state["devices"])
+        size, room = self.devices.size, self.devices.capacity
+        for group, kept in self._kept().items():
+            for key, each in kept.items():
+                if key in state[group]:
+                    each.restore(state[group][key], room)
+        self.minutes.restore(state["minutes"], room)
         self._reserve()
-        size = self.devices.size
-        for point, row in self._points():
-            if point.name in state["last"]:
-                self.last[row, :size] = state["last"][point.name]
+        for name, column in state["last"].items():
+            if name in self.family.index:
+                self.last.restore(self.family.index[name], column)
         self.newest[:size] = state["newest"]
         self.heard[:size] = state["heard"]
         self.unheard = bool((self.devices.alive & (self.heard == NEVER)).any())
@@ -210,20 +216,12 @@ class Memory:
         for ring in self.rings.values():
             ring.expect(np.arange(size), self.devices.interval[:size])
             ring.due = 0
-        for group, kept in self._kept().items():
-            for key, each in kept.items():
-                if key in state[group]:
-                    each.restore(state[group][key], size)
         for row, at in self.aged.items():
             name = self.family.points[row].name
             at[:size] = state["aged"].get(name, NEVER)
-        self.minutes.restore(state["minutes"], size)
 
     def _kept(self) -> dict[str, Mapping[str, Ring | Trace | Hours]]:
         return {"rings": self.rings, "traces": self.traces, "past": self.past}
-
-    def _points(self) -> Iterable[tuple[Any, int]]:
-        return ((point, row) for row, point in enumerate(self.family.points))
 
 
 def _source(window: Window) -> Source:

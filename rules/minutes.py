@@ -90,8 +90,8 @@ class Minutes:
             self.devices.family.points[row].name: each.snapshot(size) for row, each in self.points.items()
         }
 
-    def restore(self, state: Mapping[str, Any], size: int) -> None:
+    def restore(self, state: Mapping[str, Any], capacity: int) -> None:
         for row, table in self.points.items():
             name = self.devices.family.points[row].name
             if name in state:
-                table.restore(state[name], size)
+                table.restore(state[name], capacity)

@@ -90,5 +90,5 @@ class Hours:
     def snapshot(self, size: int) -> dict[str, Any]:
         return self.table.snapshot(size)
 
-    def restore(self, state: Mapping[str, Any], size: int) -> None:
-        self.table.restore(state, size)
+    def restore(self, state: Mapping[str, Any], capacity: int) -> None:
+        self.table.restore(state, capacity)

@@ -12,6 +12,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from drivers.telemetry import Bool, Float64, Int64
+    from rules.last import Last
 
 
 class Columns(NamedTuple):
@@ -76,8 +77,8 @@ class Lines(NamedTuple):
         return back
 
 
-def lines(rows: Columns, last: Float64) -> Lines:
-    """last float64[point, device]: values before the rows. There is at least one row."""
+def lines(rows: Columns, last: Last) -> Lines:
+    """last: values before the rows. There is at least one row."""
     order = np.argsort(rows.devices, kind="stable")
     devices = rows.devices[order]
     first = np.diff(devices, prepend=-1) != 0

@@ -194,7 +194,8 @@ class Ring:
         kept = {} if self._kept is None else self._kept.table.snapshot(size)
         return {"ring": self._table.snapshot(size), "kept": kept}
 
-    def restore(self, state: Mapping[str, Any], size: int) -> None:
-        self._table.restore(state["ring"], size)
+    def restore(self, state: Mapping[str, Any], capacity: int) -> None:
+        self.expected = np.ones(capacity, np.uint8)
+        self._table.restore(state["ring"], capacity)
         if self._kept is not None:
-            self._kept.table.restore(state["kept"], size)
+            self._kept.table.restore(state["kept"], capacity)

@@ -6,6 +6,7 @@ Of two kept files the newest undamaged one counts; without any, history is repla
 from __future__ import annotations
 
 import logging
+import math
 import os
 import zlib
 from collections.abc import Iterator
@@ -23,7 +24,6 @@ ALIGN: Final = 64
 ARRAY: Final = 1  # msgpack extension: an array, named by its position in the list of arrays
 COUNT: Final = 8  # bytes of a length
 CHECK: Final = 4  # bytes of the CRC-32 over all that precedes it
-PIECE: Final = 1 << 20  # bytes read at once to check it
 
 
 class Snapshot(NamedTuple):
@@ -131,13 +131,15 @@ def _write(file: BinaryIO, head: bytes, arrays: list[np.ndarray[Any, Any]]) -> N
 def _read(path: Path) -> Snapshot:
     """Every array has memory of its own, so that what is not kept is free at once."""
     with path.open("rb") as file:
-        _check(file)
-        file.seek(0)
-        start = len(MAGIC) + COUNT
-        opening = file.read(start)
-        end = start + int.from_bytes(opening[len(MAGIC) :], "little")
-        head = msgspec.msgpack.decode(file.read(end - start), type=_Head)
-        arrays = [_array(file, _padded(end), shape) for shape in head.arrays]
+        checked = _Checked(file)
+        if checked.read(len(MAGIC)) != MAGIC:
+            raise Damaged("it is no snapshot of this version")
+        length = int.from_bytes(checked.read(COUNT), "little")
+        head = msgspec.msgpack.decode(checked.read(length), type=_Head)
+        start = len(MAGIC) + COUNT + length
+        checked.read(_padded(start) - start)
+        arrays = [checked.array(shape) for shape in head.arrays]
+        checked.end()
 
     def back(code: int, data: memoryview) -> object:
         if code != ARRAY:
@@ -147,22 +149,40 @@ def _read(path: Path) -> Snapshot:
     return Snapshot(head.tick, msgspec.msgpack.decode(head.tree, ext_hook=back))
 
 
-def _check(file: BufferedReader) -> None:
-    """Raises Damaged."""
-    if file.read(len(MAGIC)) != MAGIC:
-        raise Damaged("it is no snapshot of this version")
-    left, check = os.fstat(file.fileno()).st_size - len(MAGIC) - CHECK, zlib.crc32(MAGIC)
-    while left > 0 and (piece := file.read(min(left, PIECE))):
-        check, left = zlib.crc32(piece, check), left - len(piece)
-    if left < 0 or check != int.from_bytes(file.read(CHECK), "little"):
-        raise Damaged("its checksum does not match")
+class _Checked:
+    """A file that is read once, from its start, with the checksum of what was read. Raises Damaged."""
 
+    def __init__(self, file: BufferedReader) -> None:
+        self._file = file
+        self._left = os.fstat(file.fileno()).st_size - CHECK
+        self._check = 0
 
-def _array(file: BufferedReader, content: int, shape: _Shape) -> np.ndarray[Any, Any]:
-    array = np.empty(shape.shape, np.dtype(shape.dtype))
-    file.seek(content + shape.start)
-    file.readinto(array.reshape(-1).view(np.uint8).data)
-    return array
+    def read(self, count: int) -> bytes:
+        self._take(count)
+        piece = self._file.read(count)
+        self._check = zlib.crc32(piece, self._check)
+        return piece
+
+    def array(self, shape: _Shape) -> np.ndarray[Any, Any]:
+        dtype = np.dtype(shape.dtype)
+        size = math.prod(shape.shape) * dtype.itemsize
+        self._take(size)
+        array = np.empty(shape.shape, dtype)
+        whole = array.reshape(-1).view(np.uint8).data
+        self._file.readinto(whole)
+        self._check = zlib.crc32(whole, self._check)
+        self.read(_padded(size) - size)
+        return array
+
+    def end(self) -> None:
+        if self._left or self._check != int.from_bytes(self._file.read(CHECK), "little"):
+            raise Damaged("its checksum does not match")
+
+    def _take(self, count: int) -> None:
+        """A length that is damaged must not be believed."""
+        if not 0 <= count <= self._left:
+            raise Damaged("it is cut short")
+        self._left -= count
 
 
 def _sync(folder: Path) -> None:

@@ -11,7 +11,6 @@ from gateway.ingest.counters import Counters
 from gateway.ingest.limit_settings import LimitSettings
 
 FORGIVEN: Final = 10 * SECOND  # after the last of far too many, it may try again
-PENALTY: Final = 1.0  # seconds
 
 
 class Socket(Protocol):
@@ -21,7 +20,7 @@ class Socket(Protocol):
 
 
 class Verdict(Enum):
-    """WAIT: not to be read, and closed after PENALTY: who comes in a loop is slowed down by that."""
+    """WAIT: not to be read, and closed after the penalty: who comes in a loop is slowed down by that."""
 
     ENTER = auto()
     WAIT = auto()

@@ -17,7 +17,7 @@ from drivers.mqtt.packets import V5, V311, Connack, Connect, Disconnect, Packet,
 from drivers.mqtt.reader import Reader
 from drivers.mqtt.writer import encode
 from gateway.clock import SECOND
-from gateway.ingest.admission import PENALTY, Socket, Verdict
+from gateway.ingest.admission import Socket, Verdict
 from gateway.ingest.buckets import Pace
 from gateway.ingest.certificates import Proof
 from gateway.ingest.dialogue import Dialogue
@@ -115,7 +115,7 @@ class Connection(asyncio.Protocol):
         hub.peers.add(self)
         if verdict is Verdict.WAIT:
             self.over = True
-            self._hold(PENALTY, transport.abort)
+            self._hold(hub.settings.limits.penalty, transport.abort)
             return
         hub.counters.accepted += 1
         transport.set_write_buffer_limits(high=hub.settings.write_limit)
@@ -270,7 +270,12 @@ class Connection(asyncio.Protocol):
             self.send(Connack(fault.code))
         elif fault.code is ReasonCode.UNSUPPORTED_PROTOCOL_VERSION:
             self.write(encode(Connack(return_code(fault.code)), V311))
-        self._leave(Why.VIOLATION, fault.code, fault.text)
+        penalty = self._hub.settings.limits.penalty
+        if self._client is None and penalty:  # who would come again at once has to wait for that
+            self._end(Why.VIOLATION)
+            self._hold(penalty, self.abort)
+        else:
+            self._leave(Why.VIOLATION, fault.code, fault.text)
 
     def _leave(self, why: Why, code: int, text: str) -> None:
         """Say why, as far as the version can, and close once that is written."""

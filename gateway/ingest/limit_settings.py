@@ -49,7 +49,12 @@ class LimitSettings(BaseModel):
         description="connections a second of one address that come to nothing; beyond: closed unread",
     )
     attempts_burst: int = Field(
-        1_000, ge=1, description="of these at once: a city behind one address comes back together"
+        500, ge=1, description="of these at once: a city behind one address comes back together"
+    )
+    penalty: float = Field(
+        1.0,
+        ge=0,
+        description="seconds unread before a connection is closed that broke MQTT at once, or was one too many attempts",
     )
     packet_timeout: float = Field(
         30.0, gt=0, description="seconds within which a packet that has begun must be complete"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
-from gateway.ingest.admission import PENALTY, Verdict
+from gateway.ingest.admission import Verdict
 from gateway.ingest.connection import Connection
 from gateway.ingest.hub import Hub
 from gateway.tasks import Tasks
@@ -46,7 +46,7 @@ class TlsDoor(asyncio.Protocol):
             self._transport.abort()
 
     async def _wait(self, raw: asyncio.Transport) -> None:
-        await self._hub.clock.sleep(PENALTY)
+        await self._hub.clock.sleep(self._hub.settings.limits.penalty)
         raw.abort()
 
     async def _shake_hands(self, raw: asyncio.Transport) -> None:

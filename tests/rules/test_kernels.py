@@ -107,7 +107,7 @@ def test_kernels_agree_with_plain_python(
     memory = Memory(PROBE, City(ZONE))
     memory.register(PLACE.rows)
     for name, column in {"tilt": tilt, "power": power, "level": power[::-1], "door": door}.items():
-        memory.last[PROBE.index[name], :ROWS] = column
+        memory.last.column(PROBE.index[name])[:ROWS] = column
     moment = Moment(memory, np.arange(ROWS), np.array(PLACE.times), np.array(PLACE.times)).of(Bound(limit))  # type: ignore[arg-type]
     with np.errstate(all="ignore"):
         true, false = true_kernel(tree)(moment), false_kernel(tree)(moment)

@@ -232,6 +232,7 @@ async def city(
     store: Memory | None = None, bound: int = 10_000, logins: Mapping[str, Any] | None = None, **settings: Any
 ) -> AsyncIterator[City]:
     """An endpoint on a free port; its sweep runs only when a test says so."""
+    settings["limits"] = {"penalty": 0.0} | settings.get("limits", {})
     chosen = EndpointSettings(**{"host": "127.0.0.1", "port": 0, "sweep": 3600.0} | settings)
     it = City(chosen, store or Memory(), bound, LoginSettings(**logins or {}))
     async with Tasks() as tasks:

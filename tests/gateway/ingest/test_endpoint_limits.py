@@ -177,6 +177,18 @@ async def test_attempts_that_come_to_nothing_close_the_door_to_their_address() -
         assert it.presence.heard.count("+DU-1") == 20
 
 
+async def test_who_breaks_mqtt_at_once_is_not_read_for_a_while_before_the_end() -> None:
+    async with city(limits={"penalty": 0.2}) as it:
+        stranger = await it.open()
+        stranger.raw(b"GET / HTTP/1.1\r\n\r\n")
+        await it.until(lambda: it.endpoint.counters.violations == 1)
+        stranger.raw(b"and on")
+        await it.clock.sleep(0.05)
+        assert it.endpoint.connections == 1
+        assert await stranger.closed()
+        await it.until(lambda: not it.endpoint.connections)
+
+
 async def test_a_device_has_so_many_connections_and_no_more() -> None:
     async with city(limits={"clients": 2}) as it:
         await it.connect(client_id="a")

@@ -9,6 +9,7 @@ from tests.gateway.ingest.siege import siege
 
 DEVICES = 1_000
 RATE = 1_000  # messages a second of all devices
+BEFORE = 15  # seconds of attack before the devices come
 QUIET, LOUD = 40, 75  # seconds of a run, the connecting and the last acknowledgements included
 
 
@@ -26,6 +27,7 @@ async def test_a_thousand_devices_hardly_notice_two_hundred_attackers(
         quiet = await (await it.simulate("quiet", **load, seconds=QUIET)).ended()
         before = it.rss()
         attack = await it.simulate("attack", mode="hostile", clients=200, secrets=given, addresses=20)
+        await it.clock.sleep(BEFORE)
         loud_fleet = await it.simulate("loud", **load, seconds=LOUD)
         most = before
         while loud_fleet.process.returncode is None:
