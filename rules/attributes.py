@@ -22,6 +22,9 @@ ATTRIBUTES: Final[dict[str, Attribute]] = {
     "depth": Attribute("m", ("manhole",)),  # of the shaft, bottom to cover
     "max_stay": Attribute("min", ("parking",)),  # of the parking bay
     "lamps": Attribute("", ("streetlight", "cabinet")),  # how many lamps the device feeds
+    "clock_offset": Attribute(
+        "s"
+    ),  # above 0 its clock is behind; learned (rules.control.Clock), never registered
     # limits by class of site, where the permit or the functional area sets its own
     "pm10_limit": Attribute("ug/m3", ("dust",)),
     "tsp_limit": Attribute("ug/m3", ("dust",)),
@@ -30,6 +33,9 @@ ATTRIBUTES: Final[dict[str, Attribute]] = {
     "sprayer": Attribute("", ("dust",)),  # 1 = the site has one, and its rules may start it
     "fume_limit": Attribute("mg/m3", ("fume",)),  # GB 18483 leaves stricter limits to cities
 }
+
+
+LEARNED: Final = frozenset({"clock_offset"})  # what the log says of a device besides its registration
 
 
 def attributes_of(family: str) -> dict[str, str]:

@@ -38,13 +38,24 @@ class Devices(Struct, frozen=True, tag="devices"):
 
 
 class Rules(Struct, frozen=True, tag="rules"):
-    """The whole set of rules in force from now on: rule documents as read from TOML, each with its `version`."""
+    """The whole set of rules in force from now on: rule documents as read from TOML, each with its `version`.
+
+    An id may come more than once: with `areas`, in force there instead of the one without; with `shadow`, telling nobody.
+    """
 
     rules: list[dict[str, Any]]
 
+    def told(self) -> list[dict[str, Any]]:
+        """One document for each rule that tells somebody: the one without areas, where there is one."""
+        found: dict[str, dict[str, Any]] = {}
+        for document in self.rules:
+            if not document.get("shadow") and (document["id"] not in found or not document.get("areas")):
+                found[document["id"]] = document
+        return list(found.values())
+
 
 class Parameter(Struct, frozen=True, tag="parameter"):
-    """An override of a rule's parameter. scope: "" (city), "area:<path>", "product:<id>" or "device:<id>".
+    """An override of a rule's parameter. scope: "" (city), "area:<path>", "product:<id>", "device:<id>"; or "preset".
 
     value None takes the override away.
     """
@@ -64,6 +75,26 @@ class Calendar(Struct, frozen=True, tag="calendar"):
     years: list[int]
     holidays: list[str] = field(default_factory=list)
     workdays: list[str] = field(default_factory=list)
+
+
+class Clock(Struct, frozen=True, tag="clock"):
+    """How far off the clocks of these devices are found to be from now on (s; above 0 they are behind).
+
+    Said when a clock turns out wrong, and when it is right again.
+    """
+
+    family: str
+    devices: list[int]
+    offsets: list[float]
+
+
+class Moment(Struct, frozen=True, tag="moment"):
+    """What had run out by `time` (µs UTC, receive clock) did so under what was in force until then: it is said before the
+
+    changes that follow. Live, a sweep would have said it; a replay has no sweeps.
+    """
+
+    time: int
 
 
 class GatewayUp(Struct, frozen=True, tag="gateway_up"):
@@ -103,7 +134,17 @@ class WatermarkRestart(Struct, frozen=True, tag="watermark_restart"):
 
 
 Control = (
-    Devices | Rules | Parameter | Calendar | GatewayUp | ClockStep | LinkDown | LinkUp | WatermarkRestart
+    Devices
+    | Rules
+    | Parameter
+    | Calendar
+    | Clock
+    | Moment
+    | GatewayUp
+    | ClockStep
+    | LinkDown
+    | LinkUp
+    | WatermarkRestart
 )
 
 encode = msgspec.json.Encoder().encode

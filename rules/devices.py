@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from drivers.telemetry import Family
-from rules.attributes import ATTRIBUTES
+from rules.attributes import ATTRIBUTES, LEARNED
 from rules.control import DeviceRow
 
 if TYPE_CHECKING:
@@ -100,11 +100,17 @@ class Devices:
         return at
 
     def _put_attributes(self, at: Int64, given: list[dict[str, float]]) -> None:
-        """Names that no rule can ask for are left out."""
+        """Names that no rule can ask for are left out; what was learned of a device outlives its registration."""
         for name in {name for each in given for name in each if name in ATTRIBUTES} - set(self.attributes):
             self.attributes[name] = np.full(self.capacity, np.nan)
-        for name, column in self.attributes.items():
-            column[at] = [each.get(name, np.nan) for each in given]
+        for name in self.attributes.keys() - LEARNED:
+            self.attributes[name][at] = [each.get(name, np.nan) for each in given]
+
+    def learn(self, name: str, at: list[int], values: list[float]) -> None:
+        """What the log says of registered devices besides their registration."""
+        known = {place: value for place, value in zip(at, values, strict=True) if place < self.size}
+        column = self.attributes.setdefault(name, np.full(self.capacity, np.nan))
+        column[list(known)] = list(known.values())
 
     def _reserve(self, size: int) -> None:
         if size > self.size:
@@ -127,6 +133,12 @@ class Devices:
     def behind(self, links: Collection[str]) -> Bool:
         """Which devices are heard through these links."""
         return np.isin(self.link, [number for number, name in enumerate(self.links.all) if name in links])
+
+    def within(self, areas: Collection[str]) -> Bool:
+        """Which devices stand in these areas or below them."""
+        tops = tuple(f"{area}/" for area in areas)
+        inside = [number for number, name in enumerate(self.areas.all) if f"{name}/".startswith(tops)]
+        return np.isin(self.area, inside)
 
     def snapshot(self) -> dict[str, Any]:
         columns = {name: getattr(self, name)[: self.size].copy() for name in _COLUMNS}

@@ -36,6 +36,8 @@ _KEYS: Final = frozenset(
         "severity",
         "alarm",
         "action",
+        "areas",
+        "shadow",
         *TEXTS,
     }
 )
@@ -98,7 +100,10 @@ class Meaning:
 
 @dataclass(frozen=True)
 class Rule:
-    """A checked rule. hold: µs, or the name of the parameter that holds it. valid: share of expected buckets."""
+    """A checked rule. hold: µs, or the name of the parameter that holds it. valid: share of expected buckets.
+
+    areas: a canary, in force there alone and there instead of the published version. shadow: judged, tells nobody.
+    """
 
     id: str
     version: int
@@ -110,6 +115,18 @@ class Rule:
     meanings: Mapping[str, Meaning]  # by family
     document: Mapping[str, Any]
     texts: Mapping[str, str] = field(default_factory=dict)  # case source en zh
+    areas: tuple[str, ...] = ()
+    shadow: bool = False
+
+    @property
+    def line(self) -> str:
+        """All versions of one line share alarms: of a device, one of them judges. Its shadow is a line of its own."""
+        return f"{self.id}/shadow" if self.shadow else self.id
+
+    @property
+    def key(self) -> str:
+        """One of a set."""
+        return f"{self.line}/canary" if self.areas else self.line
 
     def judges_like(self, other: Rule, family: str) -> bool:
         """Whether both raise and clear the same alarms of a family at the same times, whatever their texts and versions."""
@@ -122,17 +139,21 @@ class Rule:
         )
 
 
-def read_rules(documents: Iterable[Mapping[str, Any]], families: Mapping[str, Family]) -> list[Rule]:
-    """The checked rules, in order; raises RulesError with every fault of the set."""
+def read_rules(
+    documents: Iterable[Mapping[str, Any]], families: Mapping[str, Family], known: Iterable[Rule] = ()
+) -> list[Rule]:
+    """The checked rules, in order; raises RulesError with every fault of the set. known: read before with these families."""
     faults: list[Fault] = []
     rules: list[Rule] = []
     seen: set[str] = set()
+    before = {rule.key: rule for rule in known}
     for place, document in enumerate(documents):
         reader = _Reader(document, families, place)
-        rule = reader.read()
-        if reader.name in seen:
+        old = before.get(reader.key)
+        rule = old if old is not None and old.document == document else reader.read()
+        if reader.key in seen:
             reader.fault("id", "is the id of another rule too")
-        seen.add(reader.name)
+        seen.add(reader.key)
         faults += reader.faults
         if rule is not None:
             rules.append(rule)
@@ -158,6 +179,8 @@ class _Reader:
         self.faults: list[Fault] = []
         name = document.get("id")
         self.name = name if isinstance(name, str) and name else f"rule[{place}]"
+        line = f"{self.name}/shadow" if document.get("shadow") else self.name
+        self.key = f"{line}/canary" if document.get("areas") else line
 
     def fault(self, key: str, message: str, line: int = 0, column: int = 0, remedy: str = "") -> None:
         self.faults.append(Fault(self.name, key, message, line, column, self.place, remedy))
@@ -186,6 +209,8 @@ class _Reader:
             meanings=meanings,
             document=self.document,
             texts={key: self._text(key) for key in TEXTS if key in self.document},
+            areas=self._areas(),
+            shadow=self._shadow(),
         )
         if meanings and not self.faults:
             self._agree(rule)
@@ -206,6 +231,19 @@ class _Reader:
             self.fault("version", f"expected a whole number from 1, found {version!r}")
             return 1
         return version
+
+    def _areas(self) -> tuple[str, ...]:
+        areas = self.document.get("areas", [])
+        if not isinstance(areas, list | tuple) or not all(isinstance(area, str) and area for area in areas):
+            self.fault("areas", f"expected a list of area paths, found {areas!r}")
+            return ()
+        return tuple(areas)
+
+    def _shadow(self) -> bool:
+        shadow = self.document.get("shadow", False)
+        if not isinstance(shadow, bool):
+            self.fault("shadow", f"expected true or false, found {shadow!r}")
+        return bool(shadow)
 
     def _valid(self) -> float:
         valid = _number(self.document.get("valid", DEFAULT_VALID))

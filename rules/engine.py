@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -16,12 +16,14 @@ from drivers.telemetry import MINUTE, Batch, Family
 from rules.city import LAG, City
 from rules.control import (
     Calendar,
+    Clock,
     ClockStep,
     Control,
     Devices,
     GatewayUp,
     LinkDown,
     LinkUp,
+    Moment,
     Parameter,
     Rules,
     WatermarkRestart,
@@ -33,8 +35,11 @@ from rules.transition import Transition
 from rules.tree import Elsewhere, Peers
 from rules.zone import Zone
 
+if TYPE_CHECKING:
+    from drivers.telemetry import Float64
+
 FORMAT: Final = 4  # of snapshots
-_order = attrgetter("time", "rule", "family", "index")
+_order = attrgetter("time", "rule", "family", "index", "shadow")
 
 
 class Engine:
@@ -59,6 +64,10 @@ class Engine:
         """The working calendar in force."""
         return self._city.dates.calendar
 
+    def overrides(self, scope: str) -> list[Parameter]:
+        """The parameters in force in one scope."""
+        return self._overrides.of_scope(scope)
+
     def control(self, control: Control) -> None:
         """Take a control row, in log order. Transitions it causes come with the next call that returns some.
 
@@ -68,15 +77,15 @@ class Engine:
             case Devices(family=family, rows=rows):
                 self._judges[family].register(rows)
             case Rules(rules=documents):
-                self._employ(read_rules(documents, self.families))
+                self._employ(read_rules(documents, self.families, self.rules))
             case Parameter():
                 self._overrides.put(control)
                 for judge in self._judges.values():
                     judge.tune()
-            case Calendar():
-                self._city.dates.follow(control)
-            case GatewayUp() | ClockStep() | LinkDown() | LinkUp():
-                self._outage(control)
+            case Calendar() | Clock():
+                self._learn(control)
+            case Moment() | GatewayUp() | ClockStep() | LinkDown() | LinkUp():
+                self._timed(control)
             case WatermarkRestart(family=family, device=device):
                 self._judges[family].restart(device)
 
@@ -86,8 +95,18 @@ class Engine:
             judge.employ([rule for rule in rules if name in rule.meanings])
         self._city.watch(set(_watched(rules)))
 
-    def _outage(self, control: GatewayUp | ClockStep | LinkDown | LinkUp) -> None:
-        if isinstance(control, GatewayUp):
+    def _learn(self, control: Calendar | Clock) -> None:
+        if isinstance(control, Calendar):
+            self._city.dates.follow(control)
+        else:
+            devices = self._judges[control.family].memory.devices
+            devices.learn("clock_offset", control.devices, control.offsets)
+
+    def _timed(self, control: Moment | GatewayUp | ClockStep | LinkDown | LinkUp) -> None:
+        """What names the time of its own effect."""
+        if isinstance(control, Moment):
+            self._finish(control.time)
+        elif isinstance(control, GatewayUp):
             self._stand_still(control.down, control.up)
         elif isinstance(control, ClockStep):
             self._stand_still(control.before, control.after)
@@ -207,6 +226,11 @@ class Engine:
         self._out.clear()
         return said
 
+    def clock_offsets(self, family: str) -> Float64:
+        """By device index, what the log last said of its clock (s); NaN where it said nothing. Maybe shorter."""
+        column = self._judges[family].memory.devices.attributes.get("clock_offset")
+        return np.empty(0) if column is None else column
+
     def standing(self, family: str, index: int) -> list[Standing]:
         """The alarms that stand on a device."""
         return self._judges[family].standing(index)
@@ -229,7 +253,7 @@ class Engine:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Become the engine that was snapshot; this one must be new, with the same families and zone."""
+        """Become the engine that was snapshot, and take over its arrays; this one must be new, with the same families and zone."""
         if state["format"] != FORMAT:
             raise ValueError(f"a snapshot of format {state['format']}, expected {FORMAT}")
         self._overrides.restore(state["overrides"])

@@ -11,7 +11,7 @@ import numpy as np
 
 from drivers.telemetry import MINUTE, SECOND
 from rules.city import LAG
-from rules.compile import number_kernel
+from rules.compile import false_kernel, number_kernel, true_kernel
 from rules.document import Rule
 from rules.memory import NEVER, Memory
 from rules.parameters import Overrides
@@ -21,9 +21,13 @@ from rules.transition import Transition, transition_id
 from rules.tree import (
     Aged,
     AttributeValue,
+    Between,
+    Changed,
+    Date,
     Elsewhere,
     Peers,
     PointValue,
+    Sun,
     SunHeight,
     Usual,
     Window,
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from drivers.telemetry import Float64, Int64
+    from rules.tree import Node
     from rules.watch import Watch
 
     Facts = dict[str, Any]
@@ -53,10 +58,14 @@ def transitions(
     """The transitions of these devices. columns: devices, event times, receive times. reason: why, where no value is."""
     rule, family, ids = watch.rule, memory.family.name, memory.devices.ids
     devices = columns[0]
-    facts = [{"reason": reason} for _ in devices] if reason else describe(watch, memory, overrides, devices)
+    facts = (
+        [{"reason": reason} for _ in devices]
+        if reason
+        else describe(watch, memory, overrides, devices, at=columns[1])
+    )
     for index, time, received, fact in zip(*(column.tolist() for column in columns), facts, strict=True):
         yield Transition(
-            id=transition_id(rule.id, family, index, time, raised),
+            id=transition_id(rule.line, family, index, time, raised),
             rule=rule.id,
             version=rule.version,
             alarm=rule.alarm,
@@ -68,16 +77,23 @@ def transitions(
             time=time,
             received=received,
             evidence=fact,
+            shadow=rule.shadow,
         )
 
 
-def describe(watch: Watch | Silence, memory: Memory, overrides: Overrides, devices: Int64) -> list[Facts]:
-    """What the rule sees of each of these devices now."""
+def describe(
+    watch: Watch | Silence,
+    memory: Memory,
+    overrides: Overrides,
+    devices: Int64,
+    at: Int64 | None = None,
+) -> list[Facts]:
+    """What the rule sees of each of these devices now; at: event times, for rules that are judged when windows close."""
     facts: list[Facts] = [{} for _ in devices]
     if isinstance(watch, Silence):
         _put_silence(facts, watch, memory, devices)
     else:
-        _put_values(facts, watch, memory, devices)
+        _put_values(facts, watch, memory, _moment(watch, memory, devices, at))
         _put_windows(facts, watch, memory, devices)
         if watch.track.holds:
             hold = np.broadcast_to(
@@ -110,9 +126,9 @@ def _put_silence(facts: list[Facts], watch: Silence, memory: Memory, devices: In
     _put(facts, "timeout", (timeout / SECOND).tolist())
 
 
-def _put_values(facts: list[Facts], watch: Watch, memory: Memory, devices: Int64) -> None:
-    conditions = [watch.meaning.when, *([watch.meaning.clear] if watch.meaning.clear is not None else [])]
-    for node in {node for tree in conditions for node in walk(tree, inside_windows=False)}:
+def _put_values(facts: list[Facts], watch: Watch, memory: Memory, moment: Moment) -> None:
+    devices = moment.devices
+    for node in _seen(watch):
         if isinstance(node, PointValue):
             values = _known(memory.last[node.row].take(devices))
             shown = [_label(node, value) for value in values] if node.labels else values
@@ -122,17 +138,30 @@ def _put_values(facts: list[Facts], watch: Watch, memory: Memory, devices: Int64
             known = [None] * len(devices) if column is None else _known(column.take(devices))
             _put_in(facts, "attributes", node.name, known)
         elif isinstance(node, Aged | Usual | Elsewhere | Peers | SunHeight):
-            values = _known(number_kernel(node)(_now(watch, memory, devices)))
+            values = _known(number_kernel(node)(moment))
             shown = (
                 [_label(node, value) for value in values] if isinstance(node, Aged | Elsewhere) else values
             )
             _put_in(facts, "values", text(node), shown)
+        elif isinstance(node, Sun | Date | Between | Changed):
+            true, false = true_kernel(node)(moment).tolist(), false_kernel(node)(moment).tolist()
+            told = [True if yes else False if no else None for yes, no in zip(true, false, strict=True)]
+            _put_in(facts, "conditions", text(node), told)
 
 
-def _now(watch: Watch, memory: Memory, devices: Int64) -> Moment:
-    """At their newest rows; of other devices, what the last closed minute showed."""
-    time, received = np.maximum(memory.newest[devices], 0), (memory.city.open + LAG - 1) * MINUTE
-    return Moment(memory, devices, time, np.full(len(devices), received)).of(watch)
+def _seen(watch: Watch) -> list[Node]:
+    """What its conditions name outside of windows, each once, in the order of the text."""
+    meaning = watch.meaning
+    conditions = [meaning.when, *([meaning.clear] if meaning.clear is not None else [])]
+    return list(dict.fromkeys(node for tree in conditions for node in walk(tree, inside_windows=False)))
+
+
+def _moment(watch: Watch, memory: Memory, devices: Int64, at: Int64 | None) -> Moment:
+    """When they were judged: at their newest rows, or where buckets closed; of other devices, the last closed minute."""
+    newest = np.maximum(memory.newest[devices], 0)
+    time = newest if at is None or not watch.rings else at
+    received = np.full(len(devices), (memory.city.open + LAG - 1) * MINUTE)
+    return Moment(memory, devices, time, received).of(watch)
 
 
 def _label(node: PointValue | Aged | Elsewhere, value: float | None) -> str | float | None:

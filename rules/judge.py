@@ -13,6 +13,7 @@ import numpy as np
 
 from drivers.telemetry import LAST_JUDGED, Batch, Family
 from rules import silence as silences
+from rules import succession
 from rules.city import City
 from rules.closing import Closing
 from rules.control import DeviceRow
@@ -24,6 +25,7 @@ from rules.rounds import Columns, lines, rounds, single
 from rules.scene import Moment, Rows
 from rules.silence import Silence
 from rules.state import RAISED
+from rules.succession import Version
 from rules.transition import Transition
 from rules.tree import Silent
 from rules.watch import Watch
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 _OFFLINE: Final = 0.0
 MOST_PAST: Final = 100  # withdrawn rules whose last transitions are remembered
+_NOBODY: Final = (np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 class Standing(NamedTuple):
@@ -64,7 +67,7 @@ class Judge:
         self._stale = True  # parameters must be resolved anew
 
     @property
-    def _all(self) -> list[Watch | Silence]:
+    def _all(self) -> list[Version]:
         return [*self._watches, *self._silences]
 
     # -- what the control log says
@@ -75,6 +78,9 @@ class Judge:
         room = self.memory.devices.capacity
         for each in self._all:
             each.track.reserve(room)
+        for versions in self._lines().values():
+            if any(each.rule.areas for each in versions):
+                succession.move(versions, at, self.memory.devices, self.family.name, self._withdraw)
         self._mark = np.zeros(room, np.int64)
         self._stale = True
         gone = at[~self.memory.devices.alive[at]]
@@ -87,42 +93,54 @@ class Judge:
     def employ(self, rules: list[Rule]) -> None:
         """Replace the rules; what was raised by those that are gone is cleared.
 
-        One that judges as before keeps its state; one with the same alarm keeps what it raised.
+        One that judges as before keeps its state; one with the same alarm keeps what it raised. A canary takes over in
+        its areas, and gives back when it ends.
         """
-        old = {each.rule.id: each for each in self._all}
-        room = self.memory.devices.capacity
-        name = self.family.name
-        self._watches, self._silences = [], []
+        lines: dict[str, list[Rule]] = {}
         for rule in rules:
-            before = old.get(rule.id)
-            if isinstance(rule.meanings[name].when, Silent):
-                new: Watch | Silence = Silence(rule, name, room, self._emit)
-                self._silences.append(new)  # type: ignore[arg-type]
-            else:
-                new = Watch(rule, name, room, self._emit)
-                self._watches.append(new)
-            if before is not None and before.rule.alarm == rule.alarm:
-                del old[rule.id]
-                if rule.judges_like(before.rule, name):
-                    new.track = before.track
-                else:
-                    new.track.inherit(before.track)
-            elif before is not None:
-                new.track.changed = before.track.changed
-            elif rule.id in self._past:
-                who, changed = self._past.pop(rule.id)
-                new.track.changed[who] = changed
-        for gone in old.values():
-            self._part(gone)
+            lines.setdefault(rule.line, []).append(rule)
+        old = self._lines()
+        new: list[Version] = []
+        for line, mine in lines.items():
+            new += self._follow(line, old.pop(line, []), mine)
+        for line, gone in old.items():
+            self._part(line, gone)
+        self._watches = [each for each in new if isinstance(each, Watch)]
+        self._silences = [each for each in new if isinstance(each, Silence)]
         self._closing.watches = [watch for watch in self._watches if watch.rings]
         self.memory.collect(node for watch in self._watches for node in watch.meaning.nodes())
         self._stale = True
 
-    def _part(self, gone: Watch | Silence) -> None:
+    def _lines(self) -> dict[str, list[Version]]:
+        lines: dict[str, list[Version]] = {}
+        for each in self._all:
+            lines.setdefault(each.rule.line, []).append(each)
+        return lines
+
+    def _follow(self, line: str, old: list[Version], rules: list[Rule]) -> list[Version]:
+        """The versions of a line from now on; where they are the very same, nothing is touched."""
+        if len(old) == len(rules) and all(each.rule is rule for each, rule in zip(old, rules, strict=True)):
+            return old
+        new = [self._version(rule) for rule in rules]
+        succession.reach(new, self.memory.devices)
+        who, changed = self._past.pop(line, _NOBODY)
+        for each in new:
+            each.track.changed[who] = changed
+        succession.pass_on(old, new, self.family.name, self._withdraw)
+        return new
+
+    def _version(self, rule: Rule) -> Version:
+        name, room = self.family.name, self.memory.devices.capacity
+        if isinstance(rule.meanings[name].when, Silent):
+            return Silence(rule, name, room, self._emit)
+        return Watch(rule, name, room, self._emit)
+
+    def _part(self, line: str, gone: list[Version]) -> None:
         """Clear what it raised; when it last spoke is kept, so that it never says the same twice if it comes back."""
-        self._withdraw(gone, (gone.track.state == RAISED).nonzero()[0], "rule withdrawn")
-        spoke = (gone.track.changed > NEVER).nonzero()[0]
-        self._past[gone.rule.id] = (spoke, gone.track.changed[spoke])
+        succession.pass_on(gone, [], self.family.name, self._withdraw)
+        changed = reduce(np.maximum, [each.track.changed for each in gone])
+        spoke = (changed > NEVER).nonzero()[0]
+        self._past[line] = (spoke, changed[spoke])
         if len(self._past) > MOST_PAST:
             del self._past[next(iter(self._past))]
 
@@ -213,7 +231,8 @@ class Judge:
             if len(rows.devices):
                 self._round(rows)
             return
-        rows = rows._replace(calm=self._calm(rows))
+        if not self.memory.keeps or any(watch.instant for watch in self._watches):
+            rows = rows._replace(calm=self._calm(rows))
         if not self.memory.keeps:
             self._settle(rows.take(rows.calm))
             rows = rows.take(~rows.calm)
@@ -336,22 +355,26 @@ class Judge:
                 int(each.track.changed[index]),
             )
             for each in self._all
-            if each.track.state[index] == RAISED
+            if each.track.state[index] == RAISED and not each.rule.shadow
         ]
 
     def explain(self, rule: str, index: int) -> dict[str, Any] | None:
-        """What the rule sees of the device now, as in the evidence of a transition; None where it judges no such thing."""
+        """What the rule sees of the device now, as in the evidence of a transition, where it stands (`Track.stand`), and
+        the version that judges it; None where it judges no such thing.
+        """
         self._bind()
         for each in self._all:
-            if each.rule.id == rule and index < self.memory.devices.size:
-                return describe(each, self.memory, self._overrides, np.array([index]))[0]
+            known = index < self.memory.devices.size and (each.mine is None or each.mine[index])
+            if each.rule.line == rule and known:
+                facts = describe(each, self.memory, self._overrides, np.array([index]))[0]
+                return facts | each.track.stand(index) | {"version": each.rule.version}
         return None
 
     def snapshot(self) -> dict[str, Any]:
         size = self.memory.devices.size
         return {
             "memory": self.memory.snapshot(),
-            "tracks": {each.rule.id: each.track.snapshot(size) for each in self._all},
+            "tracks": {each.rule.key: each.track.snapshot(size) for each in self._all},
             "past": {rule: list(columns) for rule, columns in self._past.items()},
         }
 
@@ -362,7 +385,9 @@ class Judge:
         self._mark = np.zeros(room, np.int64)
         for each in self._all:
             each.track.reserve(room)
-            if each.rule.id in state["tracks"]:
-                each.track.restore(state["tracks"][each.rule.id])
+            if each.rule.key in state["tracks"]:
+                each.track.restore(state["tracks"][each.rule.key])
+        for versions in self._lines().values():
+            succession.reach(versions, self.memory.devices)
         self._past = {rule: (who, changed) for rule, (who, changed) in state["past"].items()}
         self._stale = True

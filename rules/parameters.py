@@ -1,4 +1,4 @@
-"""Thresholds by scope: city < area (the longest path that holds the device) < product < device; the most specific wins."""
+"""Thresholds by scope: preset < city < area (the longest path that holds the device) < product < device; the most specific wins."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from drivers.telemetry import Float64
 
 CITY = ""
+PRESET = "preset"  # the city's rule set, below whatever people tuned
 DEFAULT = "default"  # the scope shown where nobody tuned the rule's own value
 
 
 class Tuned(NamedTuple):
-    """A value in force for one device, and the scope it came from: default, "" (city), area:…, product:…, device:…"""
+    """A value in force for one device, and the scope it came from: default, preset, "" (city), area:…, product:…, device:…"""
 
     value: float
     scope: str
@@ -43,8 +44,8 @@ class Overrides:
     def resolve(self, rule: str, name: str, default: float, devices: Devices) -> float | Float64:
         """The value for every device (float64 by index), or one number where all devices share it."""
         scopes = self._of.get((rule, name), {})
-        base = scopes.get(CITY, default)
-        if not any(scope != CITY for scope in scopes):
+        base = scopes.get(CITY, scopes.get(PRESET, default))
+        if not any(scope not in (CITY, PRESET) for scope in scopes):
             return base
         column = np.full(devices.capacity, base)
         by_area = _lookup(devices.areas.all, _areas(scopes))
@@ -67,11 +68,16 @@ class Overrides:
             f"product:{devices.products.all[devices.product[index]]}",
             *(f"area:{path}" for path in _paths(area)),
             CITY,
+            PRESET,
         ]
         for scope in candidates:
             if scope in scopes:
                 return Tuned(scopes[scope], scope)
         return Tuned(default, DEFAULT)
+
+    def of_scope(self, scope: str) -> list[Parameter]:
+        """What is in force in one scope, of all rules."""
+        return [Parameter(*key, scope, scopes[scope]) for key, scopes in self._of.items() if scope in scopes]
 
     def snapshot(self) -> list[list[Any]]:
         return [[*key, scope, value] for key, scopes in self._of.items() for scope, value in scopes.items()]

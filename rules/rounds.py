@@ -6,13 +6,16 @@ So a vectorised round sees what one row alone would see, and a batch judges as i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
     from drivers.telemetry import Bool, Float64, Int64
     from rules.last import Last
+
+
+MOST_SMALL: Final = 2**16
 
 
 class Columns(NamedTuple):
@@ -54,9 +57,13 @@ def rounds(rows: Columns) -> Iterator[Columns]:
     devices = rows.devices[order]
     first = np.flatnonzero(np.diff(devices, prepend=-1))
     rank = place - np.repeat(first, np.diff(first, append=n))
-    rows = rows.take(order[np.argsort(rank, kind="stable")])
+    counts = np.bincount(rank)
+    small = (
+        rank.astype(np.uint16) if len(counts) <= MOST_SMALL else rank
+    )  # a stable sort of two bytes is one of digits
+    rows = rows.take(order[np.argsort(small, kind="stable")])
     start = 0
-    for count in np.bincount(rank):
+    for count in counts:
         yield rows.take(slice(start, start + count))
         start += count
 

@@ -30,6 +30,7 @@ class Silence:
     def __init__(self, rule: Rule, family: str, capacity: int, emit: Emit) -> None:
         self.rule = rule
         self.track = Track(capacity, holds=False)
+        self.mine: Bool | None = None  # the devices that this version judges; None: all
         self.timeout: int | Int64 = 0
         when = rule.meanings[family].when
         assert isinstance(when, Silent)
@@ -47,7 +48,8 @@ class Silence:
     def troubled(self, devices: Int64, quiet: Int64) -> Bool:
         """Which rows may raise or clear; quiet: µs since their device was heard."""
         raised: Bool = self.track.state.take(devices) != IDLE
-        return np.logical_or(raised, quiet >= self._timeout_of(devices))
+        over = quiet >= self._timeout_of(devices)
+        return np.logical_or(raised, over if self.mine is None else over & self.mine.take(devices))
 
     def _timeout_of(self, devices: Int64) -> Int64 | int:
         return self.timeout if isinstance(self.timeout, int) else self.timeout.take(devices)
@@ -56,7 +58,8 @@ class Silence:
         """One row of one device (arrays of length 1), before it counts as heard."""
         deadline = heard + self._timeout_of(device)
         if self.track.state[device[0]] == IDLE:
-            if heard[0] == NEVER or received[0] < deadline[0]:
+            strange = self.mine is not None and not self.mine[device[0]]
+            if strange or heard[0] == NEVER or received[0] < deadline[0]:
                 return
             self._turn(device, RAISED, deadline, deadline)
         self._turn(device, IDLE, received, received)
@@ -71,7 +74,8 @@ class Silence:
 
         younger: when the longest silent of all other devices was heard.
         """
-        rows = (self.track.state.take(waiting) == IDLE).nonzero()[0]
+        idle = self.track.state.take(waiting) == IDLE
+        rows = (idle if self.mine is None else idle & self.mine.take(waiting)).nonzero()[0]
         deadline = heard[rows] + self._timeout_of(waiting[rows])
         over = (deadline <= now).nonzero()[0][:MOST_SWEPT]
         if len(over):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 IDLE: Final = 0
 PENDING: Final = 1
 RAISED: Final = 2
+STATES: Final = ("idle", "pending", "raised")
 MOST_SWEPT: Final = (
     10_000  # devices a rule's sweep turns at once, so that no sweep stalls a tick; the next one goes on
 )
@@ -47,10 +48,15 @@ class Track:
             self.since = longer(self.since, capacity, 0)
             self.received = longer(self.received, capacity, 0)
 
-    def inherit(self, old: Track) -> None:
-        """Take over what another version of the rule has raised; its running holds begin anew."""
-        self.state[:] = np.where(old.state == RAISED, RAISED, IDLE)
-        self.changed[:] = old.changed
+    def adopt(self, old: Track, devices: Int64, whole: bool) -> None:
+        """Go on with what another version of the rule has raised on these devices. whole: with its running holds too."""
+        state = old.state.take(devices)
+        self.state[devices] = state if whole else np.where(state == RAISED, RAISED, IDLE)
+        if whole and self.holds:
+            self.since[devices] = old.since.take(devices)
+            self.received[devices] = old.received.take(devices)
+        self.running = int(np.count_nonzero(self.state == PENDING))
+        self.due = 0
 
     def pend(self, devices: Int64, time: Int64, received: Int64) -> None:
         self.state[devices] = PENDING
@@ -66,6 +72,12 @@ class Track:
         self.state[devices] = state
         self.changed[devices] = time
         return time
+
+    def stand(self, device: int) -> dict[str, Any]:
+        """state: idle, pending or raised; since: µs, of the hold's first row or of the raise; None while idle."""
+        state = int(self.state[device])
+        since = self.since if state == PENDING else self.changed
+        return {"state": STATES[state], "since": None if state == IDLE else int(since[device])}
 
     def cancel(self, devices: Int64) -> None:
         """Holds that run on these devices are void."""

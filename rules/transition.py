@@ -15,7 +15,10 @@ def transition_id(rule: str, family: str, device: int, time: int, raised: bool) 
 
 
 class Transition(Struct, frozen=True, gc=False):
-    """time: event time, µs UTC. received: receive time of what caused it (for silence: the deadline itself)."""
+    """time: event time, µs UTC. received: receive time of what caused it (for silence: the deadline itself).
+
+    shadow: of a rule that is only tried; nobody may be told of it.
+    """
 
     id: str
     rule: str
@@ -29,3 +32,4 @@ class Transition(Struct, frozen=True, gc=False):
     time: int
     received: int
     evidence: dict[str, Any]
+    shadow: bool = False

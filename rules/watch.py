@@ -38,6 +38,7 @@ class Watch:
         self.hold: int | Int64 = 0
         self.parameters: dict[str, float | Float64] = {}
         self.track = Track(capacity, holds=rule.hold != 0)
+        self.mine: Bool | None = None  # the devices that this version judges; None: all
         self._when = true_kernel(self.meaning.when)
         clear = self.meaning.clear
         self._clear = false_kernel(self.meaning.when) if clear is None else true_kernel(clear)
@@ -85,12 +86,16 @@ class Watch:
 
     def hot(self, moment: Moment) -> Bool:
         """Where it may say something of these rows, which may be several of a device."""
-        when: Bool = self._when(moment.of(self)) | (self.track.state.take(moment.devices) != IDLE)
+        when: Bool = self._true(moment) | (self.track.state.take(moment.devices) != IDLE)
         return when
+
+    def _true(self, moment: Moment) -> Bool:
+        when = self._when(moment.of(self))
+        return when if self.mine is None else when & self.mine.take(moment.devices)
 
     def judge(self, moment: Moment, received: Int64, grace: Int64) -> None:
         """Judge the moment of these devices; received: receive time of what brought it about."""
-        when = self._when(moment.of(self))
+        when = self._true(moment)
         state = self.track.state.take(moment.devices)
         rows = (when | (state != IDLE)).nonzero()[0]
         if not len(rows):

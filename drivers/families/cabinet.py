@@ -51,6 +51,7 @@ FAMILY = Family(
         every.CLONED,
         every.FLAT,
         every.JUMP,
+        every.CLOCK,
     ),
     commands=(
         Command(

@@ -15,6 +15,7 @@ NORMAL: Final = Alarm(
 CLONED: Final = Alarm("identityCloned", "two clients use one identity", "设备身份被冒用")
 FLAT: Final = Alarm("flatLine", "value that always moves stands still", "监测值长期恒定")
 JUMP: Final = Alarm("implausibleJump", "value leaps as nothing in the world does", "监测值异常突变")
+CLOCK: Final = Alarm("clockWrong", "clock of the device is wrong", "设备时钟错误")
 BATTERY: Final = Alarm("batteryLevelTooLow", "battery is low", "电池电量低")
 
 RESTART: Final = Command("restart", en="restart the device", zh="重启设备")

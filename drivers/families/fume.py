@@ -40,6 +40,7 @@ FAMILY = Family(
         every.CLONED,
         every.FLAT,
         every.JUMP,
+        every.CLOCK,
     ),
     commands=(
         Command("calibrate", en="run a zero calibration", zh="零点校准"),

@@ -50,6 +50,7 @@ FAMILY = Family(
         Alarm("coverSettled", "cover has settled", "井盖沉降"),
         every.FLAT,
         every.JUMP,
+        every.CLOCK,
     ),
     commands=(
         Command(

@@ -34,6 +34,7 @@ FAMILY = Family(
         every.NORMAL,
         every.CLONED,
         every.JUMP,
+        every.CLOCK,
     ),
     commands=(
         Command("calibrate", en="learn the empty bay anew", zh="空位重新标定"),

@@ -11,7 +11,7 @@ FAMILY = Family(
     zh="路灯",
     interval=5 * MINUTE,
     points=(
-        Point.enum("switch", "off", "on", en="lamp switched", zh="开关状态"),
+        Point.enum("switch", "off", "on", en="lamp switch", zh="开关状态"),
         Point("dimming", "%", 0, 100, 1, en="dimming level", zh="调光亮度"),
         Point("power", "W", 0, 2_000, 0.1, en="active power", zh="有功功率"),
         Point("voltage", "V", 0, 500, 0.1, en="supply voltage", zh="供电电压"),
@@ -52,6 +52,7 @@ FAMILY = Family(
         every.NORMAL,
         every.CLONED,
         every.FLAT,
+        every.CLOCK,
     ),
     commands=(
         Command(

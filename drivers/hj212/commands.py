@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from drivers.hj212.moment import stamp
+from drivers.hj212.moment import beginning, stamp
 from drivers.telemetry import Kind
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ KINDS: Final[Mapping[str, Kind]] = {
 }
 PULLED: Final = frozenset((Cn.MINUTE, Cn.HOUR, Cn.DAY, Cn.RUN_TIME))
 
+WORDED: Final = frozenset(("reportInterval", "calibrate"))  # commands of families that `order` has a word for
 MINUTE_INTERVALS: Final = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)
 READY: Final = "1"
 SUCCESS: Final = "1"
@@ -144,6 +145,19 @@ def pull(cn: str, begin: int, end: int, zone: tzinfo) -> Request:
         raise ValueError(f"no history is pulled by CN={cn} from {begin} to {end}")
     span = (("BeginTime", stamp(begin, zone)),), (("EndTime", stamp(end, zone)),)
     return Request(cn, span, begin, end)
+
+
+def missing(cn: str, since: int, now: int, zone: tzinfo) -> Request | None:
+    """The pull of what a station stored while it was not heard from `since` to `now`; None where no period ended then.
+
+    Minute data are asked from the last reading on; hour and day data where their period, which DataTime names by its
+    beginning (6.3), ended meanwhile.
+    """
+    if cn == Cn.MINUTE:
+        return pull(cn, since, now, zone)
+    begin = beginning(since, zone, day=cn == Cn.DAY)
+    end = beginning(beginning(now, zone, day=cn == Cn.DAY) - 1, zone, day=cn == Cn.DAY)
+    return pull(cn, begin, end, zone) if begin <= end else None
 
 
 def greeting(

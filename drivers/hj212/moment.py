@@ -43,5 +43,11 @@ def number(time: int, zone: tzinfo) -> str:
     return f"{stamp(time, zone)}{time // 1000 % 1000:03d}"
 
 
+def beginning(time: int, zone: tzinfo, *, day: bool) -> int:
+    """When the hour, or the day, of this moment began by the station's wall clock (µs UTC)."""
+    local = _local(time, zone).replace(minute=0, second=0, microsecond=0)
+    return ((local.replace(hour=0) if day else local) - _EPOCH) // _MICROSECOND
+
+
 def _local(time: int, zone: tzinfo) -> datetime:
     return (_EPOCH + timedelta(microseconds=time)).astimezone(zone)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from drivers.jsonscan import Limits
     from drivers.lorawan.layout import Layout
 
+LONGEST: Final = 255  # bytes: the length field of a LoRa packet is one byte
 NOBODY: Final = "0" * 16  # the EUI of frames that are encoded without a device
 RSSI: Final = "rssi"
 
@@ -64,6 +65,8 @@ class Frames:
         """What a frame says; raises Refused where nothing of it can be used."""
         if not frame:
             raise Refused(Reason.EMPTY, f"a frame of no bytes on port {port}; port 0 is the network's own")
+        if len(frame) > LONGEST:
+            raise Refused(Reason.OVERSIZE, f"a frame of {len(frame)} bytes; LoRa carries {LONGEST} at most")
         found = self.ports.get(port) or (next(iter(self.ports.values())) if self.any_port else None)
         if found is None:
             known = ", ".join(map(str, self.ports))

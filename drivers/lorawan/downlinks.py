@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct, field
 
+from drivers.jsonscan import Limits, check
 from drivers.lorawan import topics
 from drivers.refusal import Reason, Refused
 
@@ -23,6 +24,7 @@ UNHEARD: Final = "the device did not acknowledge it"
 
 _MARK: Final = "citygate:command:"  # before the id, among The Things Stack's correlation ids
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LIMITS: Final = Limits()  # of size and depth: what nests deeper is no event
 
 
 class Queued(Struct, frozen=True):
@@ -104,6 +106,7 @@ def push(up: str, one: Queued) -> tuple[str, bytes]:
 
 def pushed(topic: str, payload: bytes) -> list[Queued]:
     """What `push` made, on the server's side. Raises Refused."""
+    check(payload, _LIMITS)
     try:
         if topic.startswith(THINGS_STACK):
             found = _decode_push(payload).downlinks
@@ -120,6 +123,7 @@ def fate(topic: str, payload: bytes) -> Fate | None:
     address = topics.fate(topic)
     if address is None:
         return None
+    check(payload, _LIMITS)
     try:
         found = _decode_event(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

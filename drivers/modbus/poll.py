@@ -89,6 +89,8 @@ class Counters:
 class Round:
     """One turn over the modules of a target."""
 
+    __slots__ = ("answered", "failed", "faults", "jobs", "place", "target", "values", "why")
+
     def __init__(self, place: int, target: Target) -> None:
         self.place = place
         self.target = target
@@ -107,14 +109,15 @@ class Round:
     def result(self) -> Polled | Unheard:
         if not self.answered:
             return Unheard(self.place, self.why)
+        stations = self.target.stations
+        if len(stations) == 1 and not self.failed:
+            stations[0].newest.update(self.values)
+            return Polled(self.place, self.values, {}, self.faults)
         stale: dict[str, float] = {}
-        whole = len(self.target.stations) == 1 and not self.failed
-        for station in self.target.stations:
+        for station in stations:
             if station.unit in self.answered:
                 station.newest.update(
-                    self.values
-                    if whole
-                    else {name: value for name, value in self.values.items() if name in station.points}
+                    {name: value for name, value in self.values.items() if name in station.points}
                 )
             if station.unit in self.failed or station.unit not in self.answered:
                 stale |= {name: value for name, value in station.newest.items() if name not in self.values}

@@ -78,7 +78,7 @@ class Station:
 
     def sequence(self, now: float) -> list[tuple[Read, bool]]:
         """The reads of a round in order, True for a probe whose values do not count. Empty where none is unmistakable."""
-        reads = list(self.plan.reads)
+        reads = self.plan.reads
         if not self.owed:
             return [(read, False) for read in reads]
         clear = [read for read in reads if self.unmistakable(self.request(read), now)]

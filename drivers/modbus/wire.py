@@ -5,6 +5,7 @@ On TCP the transaction id says whose it is. RTU has none: unit, function and len
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from pymodbus.framer import FramerRTU, FramerSocket
@@ -40,6 +41,7 @@ EXCEPTIONS: Final = {
     10: "gateway path unavailable",
     11: "gateway target does not respond",
 }
+_MBAP: Final = Struct(">HHHB")  # transaction, protocol 0, bytes that follow, unit
 LONGEST: Final = 254  # bytes of unit and PDU behind an MBAP header
 KEPT: Final = 512  # bytes of an unmatched line that are kept; an RTU frame has 256 at most
 EXCEPTION: Final = 0x80
@@ -148,6 +150,8 @@ class TcpFraming:
         self, data: bytes, request: Request | None, owed: Collection[Request]
     ) -> tuple[Answer | None, list[Request]]:
         del owed
+        if request is not None and not self._buffer and self._is_all(request, data):
+            return Answer(data[_MBAP.size + 2 :]), []
         buffer = self._buffer + data if self._buffer else data
         answer: Answer | None = None
         while len(buffer) >= 8:
@@ -166,6 +170,14 @@ class TcpFraming:
                 self.strays += 1
         self._buffer = buffer
         return answer, []
+
+    def _is_all(self, request: Request, data: bytes) -> bool:
+        """Whether this is the answer to the request and nothing else, as nearly always."""
+        return (
+            len(data) == _MBAP.size + request.size
+            and _MBAP.unpack_from(data) == (self._id, 0, request.size + 1, request.unit)
+            and data.startswith(request.head, _MBAP.size)
+        )
 
     def clear(self) -> None:
         self._buffer = b""

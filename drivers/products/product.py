@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from drivers import json_map
 from drivers.families import FAMILIES
+from drivers.hj212 import declared as stations
 from drivers.modbus import declared
 from drivers.table import Table
 from drivers.telemetry import SECOND
@@ -62,15 +63,22 @@ class Product:
         if table.has("modbus"):
             inner = table.table("modbus")
             registers = declared.read(inner, FAMILIES[name]) if name in FAMILIES else None
+        factors = None
+        if table.has("hj212"):
+            inner = table.table("hj212")
+            factors = stations.read(inner, FAMILIES[name]) if name in FAMILIES else None
+        if registers and factors:
+            table.fault("hj212", "and modbus are two transports; declare two products")
         product = cls(
             id=id_,
             maker=table.text("maker", required=True),
             model=table.text("model", required=True),
             family=name,
             source=table.text("source", "configuration"),
-            transport="modbus" if registers else "mqtt",
+            transport="modbus" if registers else "hj212" if factors else "mqtt",
             telemetry=mapping,
             modbus=registers,
+            hj212=factors,
             interval=_span(table, "interval"),
             lateness=_span(table, "lateness"),
         )

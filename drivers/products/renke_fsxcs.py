@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from drivers.modbus.register_map import Register, RegisterMap, single
+from drivers.modbus.register_map import Register, single
 from drivers.products.product import Product
 
 SOURCE: Final = "two independent public drivers of the RS-FSXCS (domain D.3): base 500, 9600 8N1 on new units, 4800 on old"
 
 
-def _registers(wind: float) -> RegisterMap:
+def registers(wind: float) -> tuple[Register, ...]:
     """wind: m/s in one; the driver's change log has it at 0.01, 0.1 and 0.01 again."""
-    return single(
+    return (
         Register("wind_speed", 500, scale=wind),
         Register("wind_direction", 503),
         Register("humidity", 504, scale=0.1, absent=(0,)),  # 0 = not ready yet
@@ -33,7 +33,7 @@ PRODUCTS = tuple(
         family="dust",
         source=SOURCE,
         transport="modbus",
-        modbus=_registers(unit),
+        modbus=single(*registers(unit)),
     )
     for id_, unit in (("renke-fsxcs", 0.1), ("renke-fsxcs-wind-hundredths", 0.01))
 )

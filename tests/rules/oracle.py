@@ -18,6 +18,7 @@ from rules.control import (
     GatewayUp,
     LinkDown,
     LinkUp,
+    Moment,
     Parameter,
     Rules,
     WatermarkRestart,
@@ -71,8 +72,8 @@ class Oracle:
                 self.town.calendar = control
             case WatermarkRestart():
                 self.restart(control)
-            case GatewayUp() | LinkDown() | LinkUp():
-                self.outage(control)
+            case Moment() | GatewayUp() | LinkDown() | LinkUp():
+                self.timed(control)
 
     def hear(self, batch: Batch) -> list[Said]:
         if len(batch):
@@ -143,8 +144,10 @@ class Oracle:
         if control.value is not None:
             self.overrides[key] = control.value
 
-    def outage(self, control: GatewayUp | LinkDown | LinkUp) -> None:
-        if isinstance(control, GatewayUp):
+    def timed(self, control: Moment | GatewayUp | LinkDown | LinkUp) -> None:
+        if isinstance(control, Moment):
+            self.pass_(control.time)
+        elif isinstance(control, GatewayUp):
             self.stand_still(control.down, control.up)
         else:
             self.link(control)

@@ -339,8 +339,10 @@ def test_what_stands_and_why_can_be_asked() -> None:
     city.at("10:00").says(tilt=12)
     (standing,) = city.engine.standing("probe", 0)
     assert (standing.rule, standing.since) == ("tilted", clock("10:00"))
-    assert city.engine.explain("tilted", "probe", 0) == {"values": {"tilt": 12.0}}
-    assert city.engine.explain("quiet", "probe", 0) == {"heard": clock("10:00"), "timeout": 600.0}
+    raised = {"state": "raised", "since": clock("10:00"), "version": 1}
+    assert city.engine.explain("tilted", "probe", 0) == {"values": {"tilt": 12.0}, **raised}
+    idle = {"state": "idle", "since": None, "version": 1}
+    assert city.engine.explain("quiet", "probe", 0) == {"heard": clock("10:00"), "timeout": 600.0, **idle}
     assert city.engine.explain("nothing", "probe", 0) is None
     assert city.engine.standing("probe", 99) == []
 

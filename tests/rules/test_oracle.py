@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rules.transition import Transition
 from tests.rules.live import Live
 from tests.rules.oracle import Oracle, Said
+from tests.rules.shuffled import Sample, judged, samples
 from tests.rules.streams import EXAMPLES, FAMILIES, Restart, Row, Step, Sweep, batch_of, streams
 
 
@@ -64,3 +65,25 @@ def test_sweeps_only_hasten_what_rows_would_find(log: list[Step]) -> None:
     kinds = (Row, Sweep, Restart)
     steady = [step for place, step in enumerate(log) if place < 5 or isinstance(step, kinds)]
     assert shown(Live(3, sweeps=False).run(steady)) == shown(Live(100).run(steady))
+
+
+@settings(max_examples=EXAMPLES // 4)
+@given(samples, st.sampled_from([1, 3, 40]))
+def test_any_order_inside_the_lateness_says_the_same(drawn: list[Sample], size: int) -> None:
+    assert judged(drawn, shuffled=True, size=size) == judged(drawn, shuffled=False, size=1)
+
+
+@pytest.mark.drill
+@settings(max_examples=10_000)
+@given(samples, st.sampled_from([1, 3, 40]))
+def test_ten_thousand_shuffled_streams(drawn: list[Sample], size: int) -> None:
+    assert judged(drawn, shuffled=True, size=size) == judged(drawn, shuffled=False, size=1)
+
+
+@pytest.mark.drill
+@settings(max_examples=10_000)
+@given(streams, st.sampled_from([1, 2, 5, 100]), st.data())
+def test_ten_thousand_restarts_in_mid_stream(log: list[Step], size: int, data: st.DataObject) -> None:
+    """Besides those that the stream draws, one at any place after the rules are known."""
+    place = data.draw(st.integers(5, len(log)))
+    assert Live(size).run([*log[:place], Restart(), *log[place:]]) == Live(100).run(log)

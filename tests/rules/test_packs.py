@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 HEALTH = {
     *("communicationFailure", "deviceLost", "identityCloned", "batteryLevelTooLow"),
     *("sensorFault", "stationFault", "flatLine", "implausibleJump", "occupancyStuck"),
+    "clockWrong",
 }
 COUNTED = {"count", "changes", "cycles"}  # 4 bytes a bucket
 DOCUMENTS = load()
@@ -39,7 +40,7 @@ def test_every_rule_is_checked_with_its_units_and_ids_are_unique() -> None:
 
 def test_every_pack_file_is_loaded() -> None:
     shipped = {file.name for file in files("rules.packs").iterdir() if file.name.endswith(".toml")}
-    assert shipped == {f"{name}.toml" for name in PACKS}
+    assert shipped == {f"{name}.toml" for name in (*PACKS, "correlation")}
 
 
 @pytest.mark.parametrize("family", list(FAMILIES))

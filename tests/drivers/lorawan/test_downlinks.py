@@ -98,7 +98,13 @@ def test_what_others_have_queued_is_none_of_ours(topic: str, event: Any) -> None
 def test_an_event_that_cannot_be_read_is_refused(payload: bytes) -> None:
     with pytest.raises(Refused) as caught:
         fate(f"application/430/device/{EUI}/event/ack", payload)
-    assert caught.value.reason is Reason.BAD_JSON
+    assert caught.value.reason is (Reason.BAD_JSON if payload else Reason.EMPTY)
+
+
+def test_what_nests_without_end_is_refused_and_breaks_nothing() -> None:
+    for read, topic in ((fate, "event/ack"), (pushed, "command/down")):
+        with pytest.raises(Refused):
+            read(f"application/430/device/{EUI}/{topic}", b'{"a":' * 13_000)
 
 
 @pytest.mark.parametrize("payload", [b"", b"{", b'{"data": "?"}', b'{"fPort": "x"}'])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -162,7 +163,7 @@ def test_a_command_beyond_its_product_is_a_fault_of_the_caller(
 
 
 @pytest.mark.parametrize(
-    "product", [one for one in catalog().values() if isinstance(one.codec, Frames)], ids=str
+    "product", [one for one in catalog().values() if isinstance(one.codec, Frames)], ids=attrgetter("id")
 )
 def test_every_downlink_is_a_command_of_the_family(product: Any) -> None:
     from drivers.families import FAMILIES  # noqa: PLC0415

@@ -21,4 +21,11 @@ PROOFS: Final = {
         short="10:00 event=normal",
         over="10:00 event=identityCloned",
     ),
+    "device-clock-wrong": Proof(
+        raises="10:00 clock_offset=4800 rssi=-70; 10:11 rssi=-70; 10:30 clock_offset=0.4 rssi=-70",
+        story="raised 10:10:00, cleared 10:30:00",
+        never="10:00 rssi=-70; 11:00 rssi=-70; 11:01 clock_offset=-900 rssi=-70; 11:02 clock_offset=1 rssi=-70; 12:00",
+        short="10:00 clock_offset=-60 rssi=-70; 10:30 rssi=-70",
+        over="10:00 clock_offset=-60.1 rssi=-70; 10:30 rssi=-70",
+    ),
 }

@@ -1,7 +1,7 @@
 """What proves a shipped rule: a timeline that raises it, one that never does, and the two on either side of its boundary.
 
 A timeline is steps parted by `;`: `10:00 pm10=151`, `10:00-10:20/1m noise=70|71` (each minute, values in turn), `@1 10:00 …`
-(of device 1); a step without values is a sweep. Hours go on past 24.
+(of device 1); a step without values is a sweep. `clock_offset=90` is what the log says of the device. Hours go on past 24.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from drivers.families import FAMILIES
-from rules.control import DeviceRow
+from rules.control import Clock, DeviceRow
 from rules.units import duration
 from tests.rules.timeline import Timeline, clock, shown
 
@@ -63,6 +63,9 @@ def story(document: dict[str, Any], family: str, proof: Proof, script: str) -> s
     day = Timeline(FAMILIES[family], document, devices=devices)
     for step in sorted(steps(script), key=lambda step: clock(step.time)):
         day.at(step.time)
+        offset = step.values.pop("clock_offset", None)
+        if offset is not None:
+            day.control(Clock(family, [step.device], [float(offset)]))
         if step.values:
             day.says(step.device, **step.values)
         else:
