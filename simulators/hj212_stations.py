@@ -10,25 +10,26 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast
 
-from drivers.hj212.commands import READY, SUCCESS, Cn
+from drivers.hj212.commands import KINDS, READY, SUCCESS, Cn
 from drivers.hj212.crc import Crc
 from drivers.hj212.frame import Frame, Framer, encode_frame
 from drivers.hj212.moment import moment, number
 from drivers.hj212.segment import Segment, decode, encode
 from drivers.hj212.uploads import split, upload
 from drivers.refusal import Refused
-from drivers.telemetry import MINUTE, SECOND, Kind, Quality
+from drivers.telemetry import HOUR, MINUTE, SECOND, Kind, Quality
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import tzinfo
 
     from drivers.hj212.profile import StationMap
+    from simulators.latency import Histogram
     from simulators.pace import Pace
 
 MEMORY: Final = 10_000  # readings a station keeps; the oldest go first
 WINDOW: Final = 16  # uploads under way
-PERIOD: Final = 10 * MINUTE
+PERIODS: Final = {Kind.MINUTE: 10 * MINUTE, Kind.HOUR: HOUR}  # of what it stores and gives again when asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,9 @@ class StationLink(asyncio.Protocol):
         *,
         zone: tzinfo,
         manners: Manners | None = None,
+        latency: Histogram | None = None,
     ) -> None:
+        """latency: is told how long each answer took, from the sample on."""
         self.mn = mn
         self.manners = manners or Manners()
         self.tally = Tally()
@@ -85,8 +88,12 @@ class StationLink(asyncio.Protocol):
         self._kept: OrderedDict[int, int] = OrderedDict()  # DataTime -> how often sent, until acknowledged
         self._under_way: dict[str, tuple[int, set[str]]] = {}  # QN -> DataTime, all QNs of its parts
         self._samples: dict[int, Mapping[str, float]] = {}
-        self._minutes: OrderedDict[int, Mapping[str, float]] = OrderedDict()
+        self._stored: dict[Kind, OrderedDict[int, Mapping[str, float]]] = {
+            kind: OrderedDict() for kind in PERIODS
+        }
         self._number = 0
+        self._latency = latency
+        self._begun: dict[int, int] = {}  # DataTime -> ns when it was measured; only for `latency`
 
     @property
     def connected(self) -> bool:
@@ -126,10 +133,14 @@ class StationLink(asyncio.Protocol):
         values = self._values(time)
         self._samples[time] = values
         self._kept[time] = 0
-        self._minutes[time // PERIOD * PERIOD] = values
+        if self._latency is not None:
+            self._begun[time] = self._pace.nanoseconds()
+        for kind, period in PERIODS.items():
+            self._stored[kind][time // period * period] = values
         if len(self._kept) > MEMORY:
             oldest, _ = self._kept.popitem(last=False)
             self._samples.pop(oldest, None)
+            self._begun.pop(oldest, None)
             self.tally.dropped += 1
         self._flush()
 
@@ -220,6 +231,8 @@ class StationLink(asyncio.Protocol):
             self.tally.acknowledged += 1
             self.times.append(time)
             self._samples.pop(time)
+            if self._latency is not None:
+                self._latency.add(self._pace.nanoseconds() - self._begun.pop(time))
 
     def _obey(self, asked: Segment) -> None:
         """9011, what it takes, 9012; a notice gets 9013."""
@@ -231,14 +244,14 @@ class StationLink(asyncio.Protocol):
             told = moment(asked.get("SystemTime") or "", self._zone)
             if told is not None and abs(told - self.now()) > SECOND:
                 self.clock = told - self._pace.now()
-        elif asked.cn == Cn.MINUTE:
-            self._pulled(asked)
+        elif asked.cn in KINDS and "BeginTime" in {name for item in asked.cp or () for name, _ in item}:
+            self._pulled(asked, KINDS[asked.cn])
         self._answer(asked, Cn.RESULT, ("ExeRtn", SUCCESS))
 
-    def _pulled(self, asked: Segment) -> None:
+    def _pulled(self, asked: Segment, kind: Kind) -> None:
         """Every record of the span, each with a QN of its own (6.1)."""
         begin, end = (moment(asked.get(name) or "", self._zone) or 0 for name in ("BeginTime", "EndTime"))
-        for time, values in self._minutes.items():
+        for time, values in self._stored.get(kind, {}).items():
             if begin <= time <= end:
                 record = upload(
                     self._profile,
@@ -247,7 +260,7 @@ class StationLink(asyncio.Protocol):
                     time=time,
                     sent=self._next(),
                     values=values,
-                    kind=Kind.MINUTE,
+                    kind=kind,
                     st=self.manners.st,
                 )
                 self._write(encode_frame(encode(record), self.manners.crc))

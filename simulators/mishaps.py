@@ -102,14 +102,22 @@ def _dirty(rows: Rows) -> Columns:
         "purifier_current": 0 * fan,
         "fume": rich,
         "particulate": 2.6 * rich,
-        "nmhc": 4 * rich,
+        "nmhc": 4.6 * rich,
     }
 
 
+def _parked(rows: Rows, before: int) -> Columns:
+    """A car that had been there for so long when the fault began."""
+    stays, one = (rows.time - rows.start + before) / SECOND, np.ones(len(rows.time))
+    return {"occupied": one, "duration": stays, "magnetic": 50 * one}
+
+
 def _overstay(rows: Rows) -> Columns:
-    """The car has been there for thirty hours when the fault begins."""
-    stayed = (rows.time - rows.start) / SECOND + 30 * HOUR / SECOND
-    return {"occupied": np.ones(len(stayed)), "duration": stayed, "magnetic": np.full(len(stayed), 48.0)}
+    return _parked(rows, 30 * HOUR)
+
+
+def _forbidden(rows: Rows) -> Columns:
+    return _parked(rows, 0) | {"forbidden": np.ones(len(rows.time))}
 
 
 _FAN: Final = {"fan": 1.0, "fan_current": 8.0, "flow": 4.0, "purifier": 1.0, "purifier_current": 2.2}
@@ -135,26 +143,14 @@ _LAMP: Final = (
     Kind(
         "gear_failed",
         "streetlight",
-        alarms=("controlGearFailure",),
+        alarms=("controlGearFailure", "lampFailure"),
         sets=_DARK_LAMP | {"gear_failure": 1},
         event="controlGearFailure",
         at_once=True,
         within=15 * MINUTE,
     ),
-    Kind(
-        "undervoltage",
-        "streetlight",
-        alarms=("supplyVoltageTooLow",),
-        sets={"voltage": 182},
-        within=15 * MINUTE,
-    ),
-    Kind(
-        "overvoltage",
-        "streetlight",
-        alarms=("supplyVoltageTooHigh",),
-        sets={"voltage": 262},
-        within=15 * MINUTE,
-    ),
+    Kind("undervoltage", "streetlight", "values", ("supplyVoltageTooLow",), 15 * MINUTE, {"voltage": 182}),
+    Kind("overvoltage", "streetlight", "values", ("supplyVoltageTooHigh",), 15 * MINUTE, {"voltage": 262}),
     Kind("leakage", "streetlight", alarms=("leakageDetected",), sets={"leakage": 180}, within=15 * MINUTE),
     Kind(
         "pole_leaning", "streetlight", alarms=("orientationChanged",), sets={"tilt": 24}, within=15 * MINUTE
@@ -215,7 +211,7 @@ _MANHOLE: Final = (
     Kind(
         "cover_opened",
         "manhole",
-        alarms=("coverOpened", "orientationChanged"),
+        alarms=("coverOpened", "orientationChanged", "coverMoved"),
         sets={"cover": 1, "tilt": 84, "moved": 1},
         event="coverOpened",
         at_once=True,
@@ -260,8 +256,8 @@ _DUST: Final = (
     Kind(
         "spray_stuck",
         "dust",
-        alarms=("sprayFailure", "pm10TooHigh", "tspTooHigh"),
-        sets={"pm10": 540, "pm25": 170, "tsp": 2_500, "spray": 0},
+        alarms=("sprayFailure", "pm10TooHigh", "tspTooHigh", "pm2-5TooHigh"),
+        sets={"pm10": 540, "pm25": 170, "tsp": 2_500, "spray": 0, "rain": 0},
         within=15 * MINUTE,
     ),
     Kind(
@@ -290,7 +286,7 @@ _FUME: Final = (
     Kind(
         "purifier_off",
         "fume",
-        alarms=("purifierNotRunning", "fumeTooHigh"),
+        alarms=("purifierNotRunning", "fumeTooHigh", "particulateTooHigh", "nmhcTooHigh"),
         amend=_dirty,
         at_once=True,
         within=15 * MINUTE,
@@ -324,8 +320,8 @@ _PARKING: Final = (
     Kind(
         "forbidden_parking",
         "parking",
-        alarms=("forbiddenParkingDetected",),
-        sets={"occupied": 1, "forbidden": 1, "magnetic": 52},
+        alarms=("forbiddenParkingDetected", "overstayDetected"),
+        amend=_forbidden,
         event="forbiddenParkingDetected",
         at_once=True,
         within=15 * MINUTE,
@@ -358,7 +354,7 @@ _EVERYWHERE: Final = (
     Kind("unknown_point", ANY, layer="bytes", refusal=Reason.UNKNOWN_POINT, at_once=True, within=5 * MINUTE),
     Kind("foreign_topic", ANY, layer="bytes", refusal=Reason.FOREIGN_TOPIC, at_once=True, within=5 * MINUTE),
     Kind("oversize", ANY, layer="bytes", refusal=Reason.OVERSIZE, at_once=True, within=5 * MINUTE),
-    Kind("wrong_clock", ANY, layer="bytes", at_once=True),
+    Kind("wrong_clock", ANY, layer="bytes", alarms=("clockWrong",), at_once=True),
     Kind("duplicate", ANY, layer="bytes", at_once=True),
 )
 _QUIET: Final = tuple(

@@ -1,4 +1,5 @@
-"""Devices of the demo that speak no MQTT of their own: LoRaWAN lamps, HJ 212 dust stations, NB-IoT parking sensors, Modbus lamps.
+"""Devices of the demo that speak no MQTT of their own: LoRaWAN lamps, HJ 212 dust stations, NB-IoT parking sensors, Modbus
+lamps and a building site with a spray.
 
 What their own side saw acknowledged is promised: history must have it. A poll is never promised: the slave cannot know.
 """
@@ -19,6 +20,8 @@ from drivers.telemetry import DAY, HOUR, SECOND
 from simulators.hj212_stations import StationLink, dial
 from simulators.lorawan_server import Faults, NetworkServer, Node
 from simulators.modbus_slaves import Line, Slave, Slaves
+from simulators.sprayer import PRODUCT as SITE
+from simulators.sprayer import Site
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -32,12 +35,15 @@ LAMP: Final = "nas-ul20xx"
 STATION: Final = "hj212-dust"
 BAY: Final = "chinatelecom-geomagnetic"
 POLE: Final = "modbus-lamp"
-POLE_ID: Final = "MB-"  # ids of those lamps begin so
+POLE_ID: Final = "MB-"  # ids of those lamps, and of the site, begin so
+SITE_ID: Final = f"{POLE_ID}SITE"
 LAMPS: Final = 40
 STATIONS: Final = 6
 BAYS: Final = 30
 POLES: Final = 8
-READS: Final = 2  # requests of one poll of a pole: its coils, its registers
+READS: Final = (
+    2  # requests of one poll: of a pole its coils and registers, of the site its transmitter and relay
+)
 ROUND: Final = 1.0  # real seconds between two reports of a device
 PATIENCE: Final = 5.0  # real seconds for the last acknowledgements
 DUSK: Final = 10 * HOUR  # UTC: six in the evening at UTC+8
@@ -69,8 +75,9 @@ class Outskirts:
         ]
         self._bays = [f"AEP-{number:04}" for number in range(BAYS)]
         self._poles = [f"{POLE_ID}{number:04}" for number in range(POLES)]
-        members = [Slave(unit, self._pole(), refresh=self._pole) for unit in range(1, POLES + 1)]
-        self._slaves = Slaves(Line(members, self._random, rtu=False))
+        self._members = [Slave(unit, self._pole(), refresh=self._pole) for unit in range(1, POLES + 1)]
+        self._site = Site(POLES + 1, products[SITE], pace.now, self._random)
+        self._slaves = Slaves(Line([*self._members, *self._site.slaves], self._random, rtu=False))
         self._server: NetworkServer | None = None
         self._pushed: list[tuple[str, int]] = []
         self._over = asyncio.Event()
@@ -84,12 +91,16 @@ class Outskirts:
             POLE: self._poles,
         }
         place = {"area": AREA, "lat": 31.24, "lon": 121.49}
-        return [{"id": one, "product": product, **place} for product, ids in names.items() for one in ids]
+        forms = [{"id": one, "product": product, **place} for product, ids in names.items() for one in ids]
+        return [*forms, {"id": SITE_ID, "product": SITE, "attributes": {"sprayer": 1}, **place}]
 
     async def listen(self) -> dict[str, Any]:
         """The Modbus line is there; the bus that polls it, as the configuration wants it."""
         await self._slaves.listen()
-        slaves = [{"device": pole, "unit": unit, "period": "60s"} for unit, pole in enumerate(self._poles, 1)]
+        slaves: list[dict[str, Any]] = [
+            {"device": pole, "unit": unit, "period": "60s"} for unit, pole in enumerate(self._poles, 1)
+        ]
+        slaves.append({"device": SITE_ID, "units": self._site.units, "period": "60s"})
         return {"name": "outskirts", "kind": "tcp", "port": self._slaves.port, "slaves": slaves}
 
     async def run(
@@ -135,9 +146,14 @@ class Outskirts:
             "nbiot": list(self._pushed),
         }
 
+    @property
+    def sprays(self) -> int:
+        """How often the site's spray was started: by the rule, for nobody else does."""
+        return self._site.runs
+
     def counts(self) -> dict[str, int]:
         """Readings so far by transport: acknowledged, or of Modbus answered."""
-        polled = sum(one.asked for one in self._slaves.line.slaves.values()) // READS
+        polled = sum(one.asked for one in self._members) // READS + self._site.polls
         return {
             "lorawan": len(self._server.acked) if self._server is not None else 0,
             "hj212": sum(one.tally.acknowledged for one in self._stations),

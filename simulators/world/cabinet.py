@@ -76,7 +76,9 @@ class Cabinets:
         factor = 0.94 + 0.015 * noise["pf"].wave(device, time, HOUR)
         columns: Columns = {}
         for position, phase in enumerate(PHASES):
-            wander = 2.0 * noise["volt"].wave(device * 3 + position, time, 20 * MINUTE)
+            feed = device * 3 + position
+            wander = 2.0 * noise["volt"].wave(feed, time, 20 * MINUTE)
+            wander += 0.3 * noise["volt"].spread(feed, time // MINUTE)
             voltage = self._supply[device] + wander - watts[position] / 4_000
             columns[f"voltage_{phase}"] = voltage
             columns[f"current_{phase}"] = watts[position] / (voltage * factor)

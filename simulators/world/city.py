@@ -185,7 +185,8 @@ def _settle(name: str, n: int, seed: int, cabinets: Cohort | None) -> Cohort:
         parent = (everyone.astype(np.int64) * len(cabinets) // n).astype(np.int32)
         street = parent.astype(np.intp) % len(streets)
     middle = np.array([STREETS[each] for each in streets])[street]
-    block = (noise.uniform(everyone, 4) * 12).astype(np.intp) + 1
+    blocks = 1 if name == "dust" else 12  # sites crowd where a quarter is being built
+    block = (noise.uniform(everyone, 4) * blocks).astype(np.intp) + 1
     places = [streets[each] for each in street]
     width = max(4, len(str(n)))
     return Cohort(

@@ -63,8 +63,9 @@ class Sites:
         own = own * (1 - 0.35 * spray) + 1.5 * (1 + noise["quick"].spread(device, time // MINUTE))
         haze = weather.haze(time)
         pm10 = 1.35 * haze + own
-        night = 43 + 2.5 * noise["noise"].wave(device, time, 20 * MINUTE)
-        works = self._loud[device] + 3 * pour + 3 * noise["beat"].spread(device, time // MINUTE)
+        beat = noise["beat"].spread(device, time // MINUTE)
+        night = 43 + 2.5 * noise["noise"].wave(device, time, 20 * MINUTE) + 0.8 * beat
+        works = self._loud[device] + 3 * pour + 3 * beat
         gap = np.abs(night - works)
         return {
             "pm10": pm10,

@@ -55,9 +55,8 @@ class Kitchens:
         noise, clock = self._noise, hour(time)
         fire, on = self.cooking(device, clock), self.running(device, clock)
         wok = 0.75 + 0.25 * noise["wok"].wave(device, time, 6 * MINUTE)
-        fume = 0.03 + self._rich[device] * fire * wok * (
-            1 + 0.15 * noise["dish"].spread(device, time // MINUTE)
-        )
+        dish = noise["dish"].spread(device, time // MINUTE)
+        fume = 0.04 + 0.02 * dish + self._rich[device] * fire * wok * (1 + 0.15 * dish)
         hum = 1 + 0.03 * noise["amp"].wave(device, time, 10 * MINUTE)
         return {
             "fume": fume,

@@ -13,7 +13,7 @@ from drivers.hj212.crc import Crc
 from drivers.hj212.tolerance import Tolerance
 from drivers.products import catalog
 from drivers.refusal import Reason
-from drivers.telemetry import HOUR, MINUTE, SECOND, Flag, Quality
+from drivers.telemetry import HOUR, MINUTE, SECOND, Flag, Kind, Quality
 from simulators.hj212_stations import Manners, StationLink, dial
 from simulators.pace import Pace
 from simulators.world.city import City
@@ -154,8 +154,14 @@ async def test_a_station_without_a_memory_is_pulled() -> None:
         one.last[0] = min(past)
         await district.dial()
         station.measure(district.pace.start)
-        await one.until(lambda: one.server.hub.counters.answers == 2)
+        await one.until(lambda: one.server.hub.counters.answers >= 4)
         await one.until(lambda: len(one.times(0, Flag.HISTORICAL)) >= 10)
+
+        def kinds() -> set[Kind]:
+            return {Kind(int(kind)) for batch in one.batches for kind in batch.kind}
+
+        await one.until(lambda: Kind.HOUR in kinds())
+        assert kinds() == {Kind.SAMPLE, Kind.MINUTE, Kind.HOUR}
 
 
 async def test_a_station_with_a_wrong_clock_is_set_right() -> None:
