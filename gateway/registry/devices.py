@@ -23,6 +23,7 @@ from gateway.registry import announce, roll, rotation, rows, secret
 from gateway.registry.announce import Announce, Announcer
 from gateway.registry.device import EMPTY, Checker, Device, Fault
 from gateway.registry.directory import DEVICE, Directory
+from gateway.registry.roles import Areas
 from gateway.registry.rotation import Rotation
 from gateway.store import audit
 from gateway.store.schema.registry import device as table
@@ -106,6 +107,10 @@ class Devices:
 
     async def get(self, id: str) -> Device:  # noqa: A002 - the field's word, here and below
         return await self._store.read(lambda conn: _find(conn, id))
+
+    async def counts(self, areas: Areas) -> dict[str, int]:
+        """Devices in service by family, of these areas only."""
+        return await self._store.read(lambda conn: rows.counts(conn, areas))
 
     async def listing(self, selection: rows.Selection, after: str, limit: int) -> list[Device]:
         return await self._store.read(lambda conn: rows.listing(conn, selection, after, limit))

@@ -10,10 +10,11 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict, astuple
-from sqlalchemy import ColumnElement, Connection, Select, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, or_, select, true, update
 
 from gateway.registry.device import Device
 from gateway.registry.members import Entry, Portion
+from gateway.registry.roles import Areas
 from gateway.store.bulk import bulk, stream
 from gateway.store.schema.registry import device, device_index
 
@@ -30,7 +31,10 @@ _FAMILY: Final = itemgetter(0)
 
 
 class Selection(Struct, frozen=True):
-    """Which devices to list; what is None does not matter. area: this path and all below it. text: begins id or name."""
+    """Which devices to list; what is None does not matter. area: this path and all below it. text: begins id or name.
+
+    areas: that the caller is limited to; () = the whole city.
+    """
 
     family: str | None = None
     product: str | None = None
@@ -38,6 +42,7 @@ class Selection(Struct, frozen=True):
     parent: str | None = None
     text: str | None = None
     retired: bool | None = None
+    areas: Areas = ()
 
     def narrow(self, query: Select[Any]) -> Select[Any]:
         equal = {
@@ -49,6 +54,7 @@ class Selection(Struct, frozen=True):
         query = query.where(*(device.c[name] == value for name, value in equal.items() if value is not None))
         if self.area:
             query = query.where(below(device.c.area, self.area))
+        query = query.where(within(device.c.area, self.areas))
         if self.text:
             query = query.where(
                 or_(
@@ -64,6 +70,11 @@ def below(column: ColumnElement[str], area: str) -> ColumnElement[bool]:
     return or_(column == area, column.startswith(f"{area}/", autoescape=True))
 
 
+def within(column: ColumnElement[str], areas: Areas) -> ColumnElement[bool]:
+    """What a caller who is limited to these areas may see; () = all."""
+    return or_(*(below(column, area) for area in areas)) if areas else true()
+
+
 def portions(names: Sequence[str]) -> Iterator[Sequence[str]]:
     return (names[start : start + PORTION] for start in range(0, len(names), PORTION))
 
@@ -77,6 +88,13 @@ def listing(conn: Connection, selection: Selection, after: str, limit: int) -> l
     """Devices in order of id, from the first after `after`."""
     query = selection.narrow(select(*_FIELDS)).where(device.c.id > after).order_by(device.c.id).limit(limit)
     return [Device(*row) for row in conn.execute(query)]
+
+
+def counts(conn: Connection, areas: Areas) -> dict[str, int]:
+    """Devices in service by family, of these areas only."""
+    c = device.c
+    query = select(c.family, func.count()).where(c.retired.is_(False), within(c.area, areas))
+    return {family: n for family, n in conn.execute(query.group_by(c.family))}  # noqa: C416 - rows are not pairs to mypy
 
 
 def known(conn: Connection, ids: Collection[str]) -> set[str]:

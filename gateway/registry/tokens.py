@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import Connection, func, insert, select, update
 
 from gateway.clock import Clock
-from gateway.errors import Conflict, NotFound
+from gateway.errors import Conflict, Invalid, NotFound
 from gateway.registry import secret
+from gateway.registry.roles import Areas, Role
 from gateway.store import audit
 from gateway.store.schema.registry import token
 from gateway.store.store import Store
 
 
-class Role(StrEnum):
-    """What each may do stands in gateway.api.auth."""
-
-    VIEWER = "viewer"
-    CREW = "crew"
-    OPERATOR = "operator"
-    ADMIN = "admin"
-
-
 class Token(Struct, frozen=True):
-    """Times µs UTC. creator: who made it."""
+    """Times µs UTC. creator: who made it. owner: the person whose it is; areas: () = the whole city."""
 
     id: int
     name: str
@@ -34,6 +26,9 @@ class Token(Struct, frozen=True):
     created: int
     creator: str
     revoked: int | None = None
+    owner: str | None = None
+    expires: int | None = None
+    areas: Areas = ()
 
     @property
     def actor(self) -> str:
@@ -69,27 +64,41 @@ class Tokens:
         return word
 
     def authenticate(self, word: bytes) -> Token | None:
-        return self._live.get(secret.digest(word))
+        token = self._live.get(secret.digest(word))
+        over = token is not None and token.expires is not None and token.expires <= self._clock.now()
+        return None if over else token
 
     async def listing(self) -> list[Token]:
         """All there ever were, revoked ones too."""
         return await self._store.read(_tokens)
 
-    async def create(self, name: str, role: Role, actor: str) -> tuple[Token, str]:
+    async def create(
+        self,
+        name: str,
+        role: Role,
+        actor: str,
+        *,
+        owner: str | None = None,
+        expires: int | None = None,
+        areas: Areas = (),
+    ) -> tuple[Token, str]:
         """The token's record and the token itself, which is not shown again. Raises Conflict where the name is taken."""
         now = self._clock.now()
+        if expires is not None and expires <= now:
+            raise Invalid("a token ends in the future", field="expires")
         word = secret.generate()
 
         def work(conn: Connection) -> Token:
             if conn.scalar(select(token.c.id).where(token.c.name == name)):
                 raise Conflict(f"there is, or was, a token {name}")
             row = {"name": name, "role": role, "created": now, "creator": actor}
+            row |= {"owner": owner, "expires": expires, "areas": list(areas) or None}
             number = conn.scalar(
                 insert(token).values(**row, digest=secret.digest(word)).returning(token.c.id)
             )
             assert number is not None
-            audit.record(conn, now, actor, "created", f"token:{name}", {"role": role})
-            return Token(number, name, role, now, actor)
+            audit.record(conn, now, actor, "created", f"token:{name}", {"role": role, "areas": areas})
+            return Token(number, name, role, now, actor, None, owner, expires, areas)
 
         made = await self._store.write(work)
         await self.load()
@@ -104,7 +113,7 @@ class Tokens:
             one = live.get(number)
             if one is None:
                 raise NotFound(f"no live token {number}")
-            if one.role is Role.ADMIN and sum(other.role is Role.ADMIN for other in live.values()) == 1:
+            if _lasting(one) and sum(_lasting(other) for other in live.values()) == 1:
                 raise Conflict("this is the last admin token; create another first")
             conn.execute(update(token).where(token.c.id == number).values(revoked=now))
             audit.record(conn, now, actor, "revoked", f"token:{one.name}")
@@ -113,15 +122,28 @@ class Tokens:
         await self.load()
 
 
+def _lasting(one: Token) -> bool:
+    """What keeps the door open whatever becomes of the others."""
+    return one.role is Role.ADMIN and one.expires is None and not one.areas
+
+
 def _tokens(conn: Connection) -> list[Token]:
-    return [
-        Token(row.id, row.name, Role(row.role), row.created, row.creator, row.revoked)
-        for row in conn.execute(select(token).order_by(token.c.id))
-    ]
+    return [_token(row) for row in conn.execute(select(token).order_by(token.c.id))]
 
 
 def _live(conn: Connection) -> dict[bytes, Token]:
-    return {
-        row.digest: Token(row.id, row.name, Role(row.role), row.created, row.creator)
-        for row in conn.execute(select(token).where(token.c.revoked.is_(None)))
-    }
+    return {row.digest: _token(row) for row in conn.execute(select(token).where(token.c.revoked.is_(None)))}
+
+
+def _token(row: Any) -> Token:
+    return Token(
+        row.id,
+        row.name,
+        Role(row.role),
+        row.created,
+        row.creator,
+        row.revoked,
+        row.owner,
+        row.expires,
+        tuple(row.areas or ()),
+    )

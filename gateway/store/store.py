@@ -1,6 +1,7 @@
 """Operations in SQL: one writer connection in one writer thread, readers beside it; a transaction is all or nothing.
 
-A write that returned is on the disk. A store that cannot be written raises StoreError and has changed nothing.
+A write that returned is on the disk. One that raised StoreError has changed nothing, except that a server that fails
+while it commits may have kept it: whoever tries again must find by what it writes that it is there.
 """
 
 from __future__ import annotations
@@ -17,16 +18,30 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.pool import QueuePool
 
 from gateway.errors import StoreError
+from gateway.store.alongside import ALONGSIDE
 from gateway.store.migrate import upgrade
 
 T = TypeVar("T")
 
 READERS: Final = 2
 BUSY: Final = 5.0  # seconds; only another process (a backup, the command line) can hold the file
+COLLISIONS: Final = {"40001", "40P01"}  # PostgreSQL took the other transaction; ours is to be run again
+ATTEMPTS: Final = 5
+SERVER: Final = {  # libpq's words, where the URL does not say otherwise: of several hosts the one that takes writes,
+    "target_session_attrs": "read-write",
+    "connect_timeout": 2,  # and no more than some seconds lost to one that is silent
+    "keepalives_idle": 2,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5000,
+}
 
 
 class Store:
-    """`url` names the database: "sqlite:////path/operations.sqlite" by default, or "postgresql://user@host/name"."""
+    """`url` names the database: "sqlite:////path/operations.sqlite" by default, or "postgresql://user@host/name".
+
+    "postgresql://user@/name?host=a:5432&host=b:5432" are a primary and its standby, whichever of them it is.
+    """
 
     def __init__(self, url: str, readers: int = READERS) -> None:
         self.url = make_url(url)
@@ -40,7 +55,12 @@ class Store:
     def _engine(self, *, writing: bool, size: int) -> Engine:
         if self.url.get_backend_name() != "sqlite":
             engine = create_engine(
-                self.url, pool_size=size, max_overflow=0, pool_pre_ping=True, hide_parameters=True
+                self.url,
+                pool_size=size,
+                max_overflow=0,
+                pool_pre_ping=True,
+                hide_parameters=True,
+                connect_args={name: value for name, value in SERVER.items() if name not in self.url.query},
             )
             if not writing:
                 event.listen(engine, "begin", _begin_viewing)
@@ -87,7 +107,17 @@ class Store:
         await self.close()
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in one transaction in the writer thread; any error rolls it back."""
+        """Run `work` in one transaction in the writer thread; any error rolls it back.
+
+        `work` may run more than once, each time from the beginning, where transactions collide.
+        """
+        beside = ALONGSIDE.get()
+        if beside is None or beside.written:
+            return await self._run(work)
+        with beside.taken():
+            return await self._run(beside.join(work))
+
+    async def _run(self, work: Callable[[Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._writing, _transact, self._writer, work)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
@@ -96,13 +126,16 @@ class Store:
 
 
 def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
-    try:
-        with engine.begin() as connection:
-            return work(connection)
-    except (IntegrityError, ProgrammingError):
-        raise  # the caller's to explain: a twin, a fault of ours
-    except DBAPIError as error:
-        raise StoreError(f"operations cannot be used: {error.orig}") from error
+    for attempt in range(ATTEMPTS):
+        try:
+            with engine.begin() as connection:
+                return work(connection)
+        except (IntegrityError, ProgrammingError):
+            raise  # the caller's to explain: a twin, a fault of ours
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in COLLISIONS or attempt + 1 == ATTEMPTS:
+                raise StoreError(f"operations cannot be used: {error.orig}") from error
+    raise AssertionError("every attempt returns or raises")
 
 
 def _prepare_writer(connection: Any, _record: object) -> None:

@@ -51,6 +51,9 @@ alarm = Table(
     Column("cleared", Time),  # event time
     Column("acknowledged", Time),
     Column("shelved_until", Time),
+    Column("suppressed_by", String(64)),  # "alarm:<id>" that explains it, or "window:<id>"; null: by nothing
+    Column("suppression", String(64), nullable=False),  # the fold or inhibition that says so, or "window"
+    Column("release", Time),  # when what it holds back, or what holds it back, must be looked at again
     Column("evidence", Document, nullable=False),
     Column("case", Integer),
     Column("revision", Integer, nullable=False),
@@ -58,6 +61,12 @@ alarm = Table(
     Index("ix_alarm_raised", "raised", "id"),
     Index("ix_alarm_case", "case"),
     Index("ix_alarm_shelved_until", "shelved_until"),
+    Index("ix_alarm_suppressed_by", "suppressed_by"),
+    Index("ix_alarm_release", "release"),
+    *(
+        Index(f"ix_alarm_uncleared_{name}", name, sqlite_where=UNCLEARED, postgresql_where=UNCLEARED)
+        for name in ("device", "parent", "area")  # what correlation looks for
+    ),
     Index(  # a rule stands at most once on a device
         "uq_alarm_uncleared",
         "family",
@@ -104,7 +113,20 @@ case = Table(
     Column("lon", Float(53)),
     Column("state", String(16), nullable=False),
     Column("crew", String(64), nullable=False),
-    Column("alarms", Integer, nullable=False),  # that ever joined it
+    Column("department", String(64), nullable=False),
+    Column("returned", String(64), nullable=False),  # the department (or crew) that handed it back last
+    Column("returns", Integer, nullable=False),
+    Column("grid", String(15), nullable=False),  # 单元网格 of GB/T 30428.1
+    Column("part", String(16), nullable=False),  # 部件 of GB/T 30428.2
+    Column("origin", String(16), nullable=False),  # telemetry, citizen, inspector
+    Column("verdict", String(16), nullable=False),  # "" | real | false_alarm | duplicate
+    Column("merged_into", Integer),  # the case that goes on in its place
+    Column("visit", Integer),  # the crew's way there that it is part of
+    Column("repaired_by", String(128), nullable=False),  # who must not verify it
+    Column("verification", String(16), nullable=False),  # telemetry, person
+    Column("doubt", String(16), nullable=False),  # why telemetry cannot verify it
+    Column("storm", Integer),  # the case of the storm that lists it
+    Column("alarms", Integer, nullable=False),  # that ever joined it; of a storm: cases
     Column("standing", Integer, nullable=False),  # of them, whose condition holds
     Column("quiet_since", Time),  # event time of the clear that left none standing
     Column("filed", Time, nullable=False),
@@ -133,6 +155,8 @@ case = Table(
     Index("ix_case_device", "family", "device"),
     Index("ix_case_alert", "alert"),
     Index("ix_case_proof", "proof"),
+    Index("ix_case_visit", "visit"),
+    Index("ix_case_storm", "storm"),
     Index("uq_case_open_cause", "cause", unique=True, sqlite_where=OPEN, postgresql_where=OPEN),
 )
 
@@ -148,6 +172,7 @@ case_event = Table(
     Column("actor", String(128), nullable=False),
     Column("note", Text, nullable=False),
     Column("alarm", String(32)),
+    Column("detail", Document),  # what was chosen with it: crew, department, verdict, …
     UniqueConstraint("case", "revision"),
 )
 

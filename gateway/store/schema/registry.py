@@ -30,6 +30,7 @@ audit = Table(
     Column("action", String(64), nullable=False),
     Column("object", String(192), nullable=False),
     Column("detail", Document, nullable=False),
+    Column("chain", Digest),  # over this entry and the chain before it; null = older than the chain
     Index("ix_audit_object", "object", "id"),
 )
 
@@ -103,6 +104,9 @@ token = Table(
     Column("created", Time, nullable=False),
     Column("creator", String(128), nullable=False),
     Column("revoked", Time),
+    Column("owner", String(64)),  # the person whose it is; null = a program's
+    Column("expires", Time),
+    Column("areas", Document),  # list of area paths; null = the whole city
 )
 
 # What of an MQTT session outlives the process: one document, owned by gateway.ingest.session.
@@ -126,6 +130,7 @@ rule_version = Table(
     Column("author", String(128), nullable=False),
     Column("reason", Text, nullable=False),
     Column("time", Time, nullable=False),
+    Column("restores", Integer),  # the earlier version that this one brings back
 )
 
 parameter = Table(
@@ -139,4 +144,5 @@ parameter = Table(
     Column("author", String(128), nullable=False),
     Column("reason", Text, nullable=False),
     Column("time", Time, nullable=False),
+    Column("restores", Integer),  # the earlier version that this one brings back
 )

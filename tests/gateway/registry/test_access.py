@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from gateway.errors import Conflict, Invalid, NotFound
 from gateway.registry.directory import Principal
+from gateway.registry.roles import Role
 from gateway.registry.sources import Source
-from gateway.registry.tokens import Role
 from tests.gateway.registry.city import City, open_city
 
 

@@ -22,14 +22,14 @@ HIGH = {
 LOW = {"id": "lamp-off", "family": "streetlight", "when": "power < 5"}
 
 
-def check(document: dict[str, Any]) -> None:
-    if "when" not in document:
+def check(documents: list[dict[str, Any]]) -> None:
+    if any("when" not in document for document in documents):
         raise ValueError("when: expected a condition")
 
 
 @pytest.fixture
-async def city(tmp_path: Path) -> AsyncIterator[City]:
-    async with open_city(tmp_path) as city:
+async def city(tmp_path: Path, migrated_url: str) -> AsyncIterator[City]:
+    async with open_city(tmp_path, migrated_url) as city:
         yield city
 
 
@@ -65,7 +65,7 @@ async def test_a_release_changes_shipped_rules_but_none_written_here(city: City,
 
 async def test_what_is_no_rule_is_refused(book: Rulebook) -> None:
     with pytest.raises(Invalid, match="expected a condition"):
-        await book.write({"id": "x"}, "token:ann", "")
+        await book.write({"id": "x"}, "token:ann", "a try")
     with pytest.raises(NotFound):
         await book.versions("x")
 
@@ -102,4 +102,4 @@ async def test_an_override_must_fit_its_rule(
     book: Rulebook, *, rule: str, name: str, scope: str, value: float, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        await book.override(rule, name, scope, value, "token:ann", "")
+        await book.override(rule, name, scope, value, "token:ann", "a try")

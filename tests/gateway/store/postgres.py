@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Final
 
 import psycopg
-from sqlalchemy import URL
+from sqlalchemy import URL, create_engine, make_url
+
+from gateway.store.migrate import upgrade
 
 OWNER: Final = "citygate"
 USERS: Final = ("postgres", "nobody")  # who runs it where we are root: it refuses to be root itself
-SETTINGS: Final = "-c listen_addresses= -c fsync=off -c max_connections=50"
+SETTINGS: Final = "-c listen_addresses= -c fsync=off -c max_connections=120 -c deadlock_timeout=100ms"
 
 
 class Server:
@@ -26,15 +28,29 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._count = 0
+        self._pattern: str | None = None  # the database that has the tables
 
     def fresh(self) -> str:
         """URL of a new, empty database."""
+        return self._create("template1")
+
+    def migrated(self) -> str:
+        """URL of a new database with the tables of this version: a copy of one, which costs less than to migrate."""
+        if self._pattern is None:
+            self._pattern = f"city{self._count + 1}"
+            engine = create_engine(make_url(self.fresh()).set(drivername="postgresql+psycopg"))
+            with engine.begin() as connection:
+                upgrade(connection)
+            engine.dispose()
+        return self._create(self._pattern)
+
+    def _create(self, pattern: str) -> str:
         self._count += 1
         name = f"city{self._count}"
         with psycopg.connect(
             host=str(self.folder), user=OWNER, dbname="postgres", autocommit=True
         ) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {pattern}".encode())
         url = URL.create("postgresql", OWNER, database=name, query={"host": str(self.folder)})
         return url.render_as_string(hide_password=False)
 
@@ -42,7 +58,7 @@ class Server:
 @contextmanager
 def server() -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="citygate-pg-"))
-    user = _user()
+    user = unprivileged()
     if user is not None:
         shutil.chown(folder, user)
 
@@ -60,7 +76,7 @@ def server() -> Iterator[Server]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _user() -> str | None:
+def unprivileged() -> str | None:
     if os.getuid() != 0:
         return None
     known = {entry.pw_name for entry in pwd.getpwall()}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, func, insert, make_url, select
+from sqlalchemy import Connection, func, insert, make_url, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -20,11 +21,12 @@ from gateway.store.schema.commands import command
 from gateway.store.schema.registry import audit as trail
 from gateway.store.schema.registry import meta
 from gateway.store.store import Store
+from tests.gateway.store.postgres import Server
 
 
 @pytest.fixture
-async def store(operations_url: str) -> AsyncIterator[Store]:
-    async with Store(operations_url) as store:
+async def store(migrated_url: str) -> AsyncIterator[Store]:
+    async with Store(migrated_url) as store:
         await store.migrate()
         yield store
 
@@ -148,6 +150,29 @@ async def test_reads_go_on_beside_a_write_and_writes_take_turns(store: Store) ->
     done.set()
     await asyncio.gather(writing, second)
     assert await count(store) == 2
+
+
+@pytest.mark.peer("postgresql")
+async def test_of_two_that_wait_for_each_other_one_goes_again(postgresql: Server) -> None:
+    url, tried, both = postgresql.fresh(), Counter[str](), threading.Barrier(2)
+    async with Store(url) as one, Store(url) as other:
+        await one.migrate()
+        await one.write(lambda conn: conn.execute(insert(meta), [{"key": k, "value": ""} for k in "ab"]))
+
+        def touch(order: str) -> Callable[[Connection], None]:
+            def work(conn: Connection) -> None:
+                tried[order] += 1
+                for key in order:
+                    conn.execute(update(meta).where(meta.c.key == key).values(value=meta.c.value + order))
+                    if key == order[0] and tried[order] == 1:
+                        both.wait(5)
+
+            return work
+
+        await asyncio.gather(one.write(touch("ab")), other.write(touch("ba")))
+        values = await one.read(lambda conn: set(conn.scalars(select(meta.c.value))))
+    assert values in ({"abba"}, {"baab"})
+    assert tried.total() > 2
 
 
 async def test_no_thread_is_left_behind(tmp_path: Path) -> None:
