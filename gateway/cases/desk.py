@@ -5,22 +5,31 @@ A transition that was applied is never applied again, whatever is replayed (desi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar, Unpack
 
 from msgspec import to_builtins
 from sqlalchemy import Connection
 
-from gateway.cases.casework import GATEWAY, TELEMETRY, Casework
+from gateway.cases import windows
+from gateway.cases.casework import Casework
+from gateway.cases.fold import Folding
 from gateway.cases.ledger import Ledger
 from gateway.cases.lifecycle import ALARM_TRANSITIONS, BY_PEOPLE, AlarmEvent, AlarmState, CaseEvent, follow
-from gateway.cases.record import Alarm, Case, Change, Describe, DeviceFacts, Post
+from gateway.cases.near import Near
+from gateway.cases.record import GATEWAY, TELEMETRY, Alarm, Case, Change, Describe, DeviceFacts, Post, rank
+from gateway.cases.said import Words
 from gateway.cases.settings import DeskSettings
+from gateway.cases.storm import Storms
 from gateway.cases.template import Template, Templates
+from gateway.cases.windows import Window
 from gateway.errors import Conflict, Invalid
 from gateway.store.schema.cases import case as case_table
+from rules.correlate import Correlation, Labels
 from rules.transition import Transition
 
+UNHEARD: Final = frozenset({AlarmState.SHELVED, AlarmState.SUPPRESSED})
+T = TypeVar("T")
 AT_ONCE: Final = 1000  # things that one tick looks at; the rest waits for the next
 
 
@@ -34,17 +43,19 @@ class Desk:
         *,
         describe: Describe,
         post: Post,
+        correlation: Correlation | None = None,
     ) -> None:
-        self.settings = settings
-        self.casework = Casework(templates, settings)
         self._describe = describe
         self._post = post
         self._templates: Mapping[str, Template] = {}
+        self.change(templates, settings, correlation or Correlation())
 
-    def change(self, templates: Templates, settings: DeskSettings) -> None:
+    def change(self, templates: Templates, settings: DeskSettings, correlation: Correlation) -> None:
         """From the next transaction on; `bind` comes after it."""
         self.settings = settings
         self.casework = Casework(templates, settings)
+        self.folding = Folding(correlation, self.casework)
+        self.storms = Storms(settings, self.casework)
 
     def bind(self, rules: Iterable[Mapping[str, Any]]) -> None:
         """The rule documents in force: which rule's alarms become cases, and by which template.
@@ -52,12 +63,14 @@ class Desk:
         A case that is no template files nothing; `template.faults` names such rules beforehand.
         """
         known = self.casework.templates
+        rules = list(rules)
+        self.casework.bind(rules)
         self._templates = {
             rule["id"]: known[rule["case"]] for rule in rules if rule.get("case") and rule["case"] in known
         }
 
     def apply(self, conn: Connection, transitions: Sequence[Transition], now: int) -> list[Change]:
-        """What the engine said, in its order. Idempotent by transition id."""
+        """What the engine said, in its order, causes first. Idempotent by transition id."""
         if not transitions:
             return []
         ledger = Ledger(conn, now)
@@ -67,12 +80,13 @@ class Desk:
         ledger.load_uncleared((t.rule, t.family, t.index) for t in fresh.values())
         raised = {t.id: self._alarm(t) for t in fresh.values() if t.raised}
         self._load_causes(ledger, raised.values())
+        near = self.folding.near(ledger, raised.values())
         silent: set[str] = set()  # alarms that came and went before we knew: nobody hears of them
-        for t in fresh.values():
+        for t in causes_first(fresh.values(), self.folding.correlation):
             if t.raised:
-                self._raise(ledger, t, raised[t.id], tell=t.id not in unheard, silent=silent)
+                self._raise(near, t, raised[t.id], tell=t.id not in unheard, silent=silent)
             else:
-                self._clear(ledger, t, silent=silent)
+                self._clear(near, t, silent=silent)
         return self._write(ledger)
 
     def act(
@@ -84,14 +98,10 @@ class Desk:
         now: int,
         note: str = "",
         *,
-        crew: str = "",
-        extra: float = 0,
         revision: int | None = None,
+        **words: Unpack[Words],
     ) -> list[Change]:
-        """A person's event on a case. `revision`: what the person saw; another one now is a Conflict.
-
-        extra: how much longer the limit is to be, in its own unit.
-        """
+        """A person's event on a case. `revision`: what the person saw; another one now is a Conflict."""
         if event not in BY_PEOPLE:
             raise Invalid(f"'{event}' is not for people", field="event")
         ledger = Ledger(conn, now)
@@ -99,7 +109,7 @@ class Desk:
         _seen(case, revision)
         if event is CaseEvent.REOPEN:
             ledger.load_causes([case.cause], now)
-        self.casework.step(ledger, case, event, actor, note=note, crew=crew, extra=extra)
+        self.casework.step(ledger, case, event, actor, note, **words)
         return self._write(ledger)
 
     def acknowledge(
@@ -154,9 +164,34 @@ class Desk:
         ledger.audit(actor, "alarm.unshelve", f"alarm:{alarm.id}", {"note": note})
         return self._write(ledger)
 
-    def tick(self, conn: Connection, now: int) -> list[Change]:
-        """What time alone does: shelves end, proofs complete, limits run out."""
+    def unsuppress(
+        self,
+        conn: Connection,
+        alarm_id: str,
+        actor: str,
+        now: int,
+        note: str = "",
+        *,
+        revision: int | None = None,
+    ) -> list[Change]:
+        """A person says that nothing explains it: an alarm like any other from now on."""
+        ledger, alarm = self._take(conn, alarm_id, now, revision)
+        follow(ALARM_TRANSITIONS, alarm.state, AlarmEvent.UNSUPPRESS)
+        self._free(ledger, [alarm], actor, note)
+        ledger.audit(actor, "alarm.unsuppress", f"alarm:{alarm.id}", {"note": note})
+        return self._write(ledger)
+
+    def end_window(self, conn: Connection, number: int, actor: str, now: int) -> tuple[Window, list[Change]]:
+        """A maintenance window ends before its time: what stands in it is told now."""
         ledger = Ledger(conn, now)
+        window = windows.end(conn, number, actor, now)
+        self._free(ledger, self.folding.ended(ledger, window), GATEWAY, "")
+        return window, self._write(ledger)
+
+    def tick(self, conn: Connection, now: int) -> list[Change]:
+        """What time alone does: shelves and windows end, proofs complete, limits run out."""
+        ledger = Ledger(conn, now)
+        self._free(ledger, self.folding.due(ledger), GATEWAY, "")
         shelved = ledger.load_shelved(now, AT_ONCE)
         self._load_causes(ledger, shelved)
         for alarm in shelved:
@@ -169,6 +204,11 @@ class Desk:
                 self.casework.remind(ledger, case)
         return self._write(ledger)
 
+    def work(self, conn: Connection, now: int, do: Callable[[Ledger], T]) -> tuple[T, list[Change]]:
+        """What people do besides a case's own events: `do` in a ledger of its own, then what it changed."""
+        ledger = Ledger(conn, now)
+        return do(ledger), self._write(ledger)
+
     def reckon(self, conn: Connection, now: int) -> list[Change]:
         """Deadlines that were provisional, with the holidays that are known by now. Once a start is enough."""
         ledger = Ledger(conn, now)
@@ -177,6 +217,7 @@ class Desk:
         return self._write(ledger)
 
     def _write(self, ledger: Ledger) -> list[Change]:
+        self.storms.look(ledger)
         ledger.flush()
         if ledger.messages:
             self._post(ledger.conn, ledger.messages, ledger.now)
@@ -211,38 +252,70 @@ class Desk:
             evidence=to_builtins(t.evidence, enc_hook=_plain),
         )
 
-    def _raise(self, ledger: Ledger, t: Transition, new: Alarm, *, tell: bool, silent: set[str]) -> None:
+    def _raise(self, near: Near, t: Transition, new: Alarm, *, tell: bool, silent: set[str]) -> None:
+        ledger = near.ledger
         alarm = ledger.uncleared((t.rule, t.family, t.index)) or new
         alarm.state = follow(ALARM_TRANSITIONS, alarm.state, AlarmEvent.RAISE)
         if not alarm.standing:  # shelved, and back
             alarm.standing, alarm.raised, alarm.cleared = True, t.time, None
+            alarm.release = None
             self.casework.stand(ledger, alarm)
         alarm.version, alarm.severity, alarm.received = t.version, t.severity, t.received
         alarm.evidence = new.evidence
-        shelved = alarm.state is AlarmState.SHELVED
-        if tell and not shelved:
-            self._join(ledger, alarm)
-        elif not tell and alarm is new:
+        self.casework.witness(ledger, alarm)
+        heard = tell and alarm.state not in UNHEARD
+        hold = self.folding.look(near, alarm) if heard and alarm is new else None
+        heard = heard and hold is None
+        spoken_for = heard and self._join(ledger, alarm)
+        if not tell and alarm is new:
             silent.add(alarm.id)
         ledger.note_alarm(
-            alarm, AlarmEvent.RAISE, t.time, TELEMETRY, transition=t.id, tell=tell and not shelved
+            alarm, AlarmEvent.RAISE, t.time, TELEMETRY, transition=t.id, tell=heard, hushed=spoken_for
         )
+        if hold is not None:
+            self.folding.hold(near, alarm, hold)
+        near.add(alarm)
+        if tell:
+            self.folding.gather(near, alarm)
 
-    def _clear(self, ledger: Ledger, t: Transition, *, silent: set[str]) -> None:
+    def _clear(self, near: Near, t: Transition, *, silent: set[str]) -> None:
+        ledger = near.ledger
         alarm = ledger.uncleared((t.rule, t.family, t.index))
         if alarm is None or not alarm.standing:
             ledger.note_nothing(t.id, t.time, TELEMETRY)
             return
+        heard = alarm.state is not AlarmState.SHELVED and alarm.id not in silent
+        spoken_for = alarm.state is AlarmState.SUPPRESSED
         alarm.state = follow(ALARM_TRANSITIONS, alarm.state, AlarmEvent.CLEAR)
         alarm.standing, alarm.cleared = False, max(t.time, alarm.raised)
         self.casework.leave(ledger, alarm)
-        heard = alarm.state is not AlarmState.SHELVED and alarm.id not in silent
-        ledger.note_alarm(alarm, AlarmEvent.CLEAR, t.time, TELEMETRY, transition=t.id, tell=heard)
+        self.casework.witness(ledger, alarm)
+        self.folding.cleared(near, alarm)
+        spoken_for |= alarm.case is not None and ledger.cases[alarm.case].standing > 0
+        ledger.note_alarm(
+            alarm, AlarmEvent.CLEAR, t.time, TELEMETRY, transition=t.id, tell=heard, hushed=spoken_for
+        )
 
-    def _join(self, ledger: Ledger, alarm: Alarm) -> None:
+    def _free(self, ledger: Ledger, held: Sequence[Alarm], actor: str, note: str) -> None:
+        """Nothing holds these back any more: they join their own cases, and are told."""
+        self._load_causes(ledger, held)
+        for alarm in held:
+            self.folding.release(ledger, alarm)
+            if alarm.case is None:
+                self._join(ledger, alarm)
+            ledger.note_alarm(alarm, AlarmEvent.UNSUPPRESS, ledger.now, actor, note=note)
+            self.folding.adopt(ledger, alarm)
+
+    def _join(self, ledger: Ledger, alarm: Alarm) -> bool:
+        """Into its cause's case. True: others stand there that are as bad, and have told people of it."""
         template = self._templates.get(alarm.rule)
-        if alarm.case is None and template is not None:
-            self.casework.join(ledger, alarm, template)
+        if alarm.case is not None or template is None:
+            return False
+        known = ledger.of_cause(template.cause(alarm.device, alarm.parent, alarm.area))
+        worst = rank(known.severity) if known is not None else -1
+        self.casework.join(ledger, alarm, template)
+        joined = _case_of(ledger, alarm)
+        return joined is not None and joined.standing > 1 and rank(alarm.severity) <= worst
 
     def _unshelve(self, ledger: Ledger, alarm: Alarm, actor: str, note: str) -> None:
         """Off the shelf: an alarm that stands is as good as new; one that does not is over."""
@@ -252,6 +325,7 @@ class Desk:
             alarm.state = follow(ALARM_TRANSITIONS, alarm.state, AlarmEvent.CLEAR)
         elif alarm.case is None:
             self._join(ledger, alarm)
+            self.folding.adopt(ledger, alarm)
         else:
             case = ledger.cases[alarm.case]
             if case.repaired is not None and alarm.raised > case.repaired:
@@ -283,6 +357,20 @@ def passing(transitions: Sequence[Transition], stale: int) -> set[str]:
         elif t.received - t.time > stale and key in over:
             found.add(t.id)
     return found
+
+
+def causes_first(transitions: Iterable[Transition], correlation: Correlation) -> list[Transition]:
+    """What may explain goes before what may be explained; the order of each rule stays."""
+    said = list(transitions)
+    rules = {
+        t.rule: Labels(t.id, t.alarm, t.rule, t.family, t.severity, t.device, "", "", t.time) for t in said
+    }
+    depth = correlation.depths(rules)
+    return sorted(said, key=lambda t: depth[t.rule])
+
+
+def _case_of(ledger: Ledger, alarm: Alarm) -> Case | None:
+    return None if alarm.case is None else ledger.case(alarm.case)
 
 
 def _seen(record: Alarm | Case, revision: int | None) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from gateway.cases.deadline import LENGTH, LimitUnit, WorkClock
-from gateway.cases.lifecycle import CaseEvent
-from gateway.cases.record import Case
+from gateway.cases.lifecycle import CaseEvent, Doubt
+from gateway.cases.record import TELEMETRY, Case
 from gateway.cases.template import Limit
 from gateway.errors import Conflict
 
@@ -24,12 +24,15 @@ def _file(case: Case, now: int, _limit: Limit, _clock: WorkClock) -> None:
 
 def _dispatch(case: Case, now: int, limit: Limit, clock: WorkClock) -> None:
     case.dispatched, case.overdue, case.waiting, case.level = now, None, None, 0
+    case.returned = ""
     case.allowed = case.time_left = round(limit.amount * LENGTH[limit.unit])
     start(case, now, limit.unit, clock)
 
 
 def _return(case: Case, now: int, _limit: Limit, _clock: WorkClock) -> None:
-    case.crew, case.deadline, case.clock_from = "", None, None  # the dispatcher must choose anew
+    case.returned, case.returns = case.department or case.crew, case.returns + 1
+    case.crew, case.department = "", ""  # the dispatcher must choose anew
+    case.deadline, case.clock_from, case.visit = None, None, None
     case.time_left, case.waiting, case.level, case.provisional = None, now, 0, False
 
 
@@ -52,7 +55,8 @@ def _repaired(case: Case, now: int, limit: Limit, clock: WorkClock) -> None:
 
 def _rework(case: Case, now: int, limit: Limit, clock: WorkClock) -> None:
     case.reworked += 1
-    case.repaired, case.verified = None, None
+    case.repaired, case.verified, case.repaired_by = None, None, ""
+    case.verification, case.doubt = TELEMETRY, Doubt.NONE
     start(case, now, limit.unit, clock)
 
 
@@ -71,6 +75,7 @@ def _over(case: Case, now: int, limit: Limit, clock: WorkClock) -> None:
 def _reopen(case: Case, now: int, _limit: Limit, _clock: WorkClock) -> None:
     case.reopened += 1
     case.repaired, case.verified, case.closed, case.suspended = None, None, None, None
+    case.repaired_by, case.verification, case.doubt, case.visit = "", TELEMETRY, Doubt.NONE, None
     case.deadline, case.overdue, case.time_left, case.clock_from = None, None, None, None
     case.waiting, case.level, case.provisional = now, 0, False
     case.quiet_since = None if case.standing else now  # what was proved before does not count again
@@ -123,4 +128,7 @@ EFFECTS: Final[Mapping[CaseEvent, Effect]] = {
     CaseEvent.CLOSE: _over,
     CaseEvent.REOPEN: _reopen,
     CaseEvent.VOID: _over,
+    CaseEvent.MERGE: _over,
+    CaseEvent.FOLD: _over,
+    CaseEvent.SPLIT: _nothing,  # which alarms leave it: see transfer
 }

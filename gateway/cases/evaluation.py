@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct, convert
 from sqlalchemy import Connection, or_, select
 
-from gateway.cases.lifecycle import CaseState
-from gateway.cases.record import plain
+from gateway.cases.lifecycle import CaseState, Verdict
+from gateway.cases.record import GATEWAY, PEOPLE, plain
+from gateway.registry.roles import Areas
+from gateway.registry.rows import within
 from gateway.store.schema.cases import case
 
 
@@ -23,8 +26,10 @@ class By(StrEnum):
     ALL = "all"
     AREA = "area"
     CREW = "crew"
+    DEPARTMENT = "department"
     FAMILY = "family"
     TEMPLATE = "template"
+    GRID = "grid"
 
 
 class Work(Struct, frozen=True):
@@ -32,8 +37,10 @@ class Work(Struct, frozen=True):
 
     area: str
     crew: str
+    department: str
     family: str
     template: str
+    grid: str
     state: CaseState
     filed: int
     dispatched: int | None
@@ -44,6 +51,9 @@ class Work(Struct, frozen=True):
     closed: int | None
     reworked: int
     extended: int
+    returns: int
+    verdict: Verdict
+    origin: str
 
     @property
     def handled(self) -> int | None:
@@ -56,6 +66,12 @@ class Indicators(Struct):
 
     filed: int = 0
     void: int = 0  # of those filed
+    reported: int = 0  # of those filed: by citizens and inspectors
+    real: int = 0  # of those filed, by verdict
+    false_alarms: int = 0
+    duplicates: int = 0
+    dispatched: int = 0  # of those filed
+    misdirected: int = 0  # of those dispatched: handed back by whom they were sent to
     suspended: int = 0  # now; of those that would be due
     due: int = 0  # 应处置
     handled: int = 0
@@ -106,19 +122,48 @@ class Indicators(Struct):
         return self._of_due(self.extended)
 
     @property
+    def dispatched_right_rate(self) -> float | None:
+        """准确派遣率"""
+        return 1 - self.misdirected / self.dispatched if self.dispatched else None
+
+    @property
+    def false_alarm_rate(self) -> float | None:
+        """Of the cases that somebody judged."""
+        judged = self.real + self.false_alarms
+        return self.false_alarms / judged if judged else None
+
+    @property
     def mean_handling(self) -> float | None:
         """平均处置时长, µs."""
         return self.handling / self.handled if self.handled else None
 
 
+# Rates of Indicators: whether more is better.
+RATES: Final[Mapping[str, bool]] = {
+    "handled_rate": True,
+    "handled_on_time_rate": True,
+    "closed_rate": True,
+    "closed_on_time_rate": True,
+    "rework_rate": False,
+    "overdue_open_rate": False,
+    "extended_rate": False,
+    "dispatched_right_rate": True,
+    "false_alarm_rate": False,
+}
+
+
 def evaluate(
-    conn: Connection, since: int, until: int, by: By = By.ALL, depth: int = 1
+    conn: Connection, since: int, until: int, by: By = By.ALL, depth: int = 1, areas: Areas = ()
 ) -> dict[str, Indicators]:
-    """Indicators of since ≤ time < until (µs UTC) by what `by` says, as of `until`; names in order."""
+    """Indicators of since ≤ time < until (µs UTC) by what `by` says, as of `until`; names in order.
+
+    areas: that the caller is limited to.
+    """
     c = case.c
     query = select(*(c[name] for name in Work.__struct_fields__)).where(
         c.filed < until, or_(c.closed.is_(None), c.closed >= since, c.deadline >= since, c.filed >= since)
     )
+    query = query.where(within(c.area, areas), c.origin != GATEWAY)  # a storm's cases count, not the storm
     works = convert(plain(conn.execute(query)), list[Work])
     return judged(works, since, until, _key(by, depth))
 
@@ -138,16 +183,17 @@ def _key(by: By, depth: int) -> Callable[[Work], str]:
         By.ALL: lambda _: "",
         By.AREA: lambda work: "/".join(work.area.split("/")[:depth]),
         By.CREW: lambda work: work.crew,
+        By.DEPARTMENT: lambda work: work.department,
         By.FAMILY: lambda work: work.family,
         By.TEMPLATE: lambda work: work.template,
+        By.GRID: lambda work: work.grid,
     }
     return keys[by]
 
 
 def _count(total: Indicators, work: Work, since: int, until: int) -> None:
     if work.filed >= since:
-        total.filed += 1
-        total.void += work.state is CaseState.VOID
+        _count_filed(total, work)
     if work.state is CaseState.VOID:
         return
     if work.state is CaseState.SUSPENDED:
@@ -155,6 +201,17 @@ def _count(total: Indicators, work: Work, since: int, until: int) -> None:
         return
     if _is_due(work, since, until):
         _count_due(total, work, until)
+
+
+def _count_filed(total: Indicators, work: Work) -> None:
+    total.filed += 1
+    total.void += work.state is CaseState.VOID
+    total.reported += work.origin in PEOPLE
+    total.real += work.verdict is Verdict.REAL
+    total.false_alarms += work.verdict is Verdict.FALSE_ALARM
+    total.duplicates += work.verdict is Verdict.DUPLICATE
+    total.dispatched += work.dispatched is not None
+    total.misdirected += work.returns > 0
 
 
 def _is_due(work: Work, since: int, until: int) -> bool:

@@ -40,3 +40,8 @@ class Facts:
 
     def __call__(self, family: str, index: int) -> DeviceFacts | None:
         return self._known.get((family, index))
+
+
+def grid_of(conn: Connection, name: str) -> str:
+    """The cell of the device; "" where nobody said."""
+    return conn.scalar(select(device.c.grid).where(device.c.id == name)) or ""

@@ -10,10 +10,22 @@ from itertools import islice
 from typing import Any, Final, TypeVar
 
 from msgspec import convert, to_builtins
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, insert, or_, select, update
+from msgspec.structs import replace
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    TextClause,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
-from gateway.cases.lifecycle import OVER
-from gateway.cases.record import Alarm, AlarmKey, Case, Change, Message, change, message, plain
+from gateway.cases.lifecycle import OVER, CaseEvent
+from gateway.cases.record import TELEMETRY, Alarm, AlarmKey, Case, Change, Message, change, message, plain
 from gateway.errors import Conflict, NotFound
 from gateway.store import audit
 from gateway.store.schema import cases as schema
@@ -23,12 +35,10 @@ CHUNK: Final = 500  # values in one IN list; SQLite's least limit of variables i
 FIXED_OF_ALARM: Final = frozenset(
     {"id", "rule", "name", "family", "idx", "device", "device_name", "area", "parent", "lat", "lon"}
 )
-FIXED_OF_CASE: Final = frozenset(
-    {"id", "cause", "template", "en", "zh", "code", "family", "device", "device_name", "area", "parent"}
-    | {"lat", "lon"}
-)
+FIXED_OF_CASE: Final = frozenset({"id", "template", "en", "zh", "code", "area", "origin", "grid", "part"})
 
 T = TypeVar("T")
+Where = ColumnElement[bool] | TextClause
 
 
 class Ledger:
@@ -40,6 +50,7 @@ class Ledger:
         self.cases: dict[int, Case] = {}
         self.messages: list[Message] = []
         self.changes: list[Change] = []
+        self.memo: dict[Any, Any] = {}  # what was asked of other tables in this transaction
         self._alarms: dict[str, Alarm] = {}
         self._uncleared: dict[AlarmKey, Alarm] = {}
         self._causes: dict[str, Case] = {}
@@ -68,10 +79,28 @@ class Ledger:
         table = schema.alarm
         for family, indices in devices.items():
             for chunk in _chunks(indices):
-                self._load_alarms(
-                    table.c.family == family, table.c.idx.in_(chunk), table.c.state != "cleared"
-                )
+                self._load_alarms(table.c.family == family, table.c.idx.in_(chunk), schema.UNCLEARED)
         self.load_cases({alarm.case for alarm in self._uncleared.values() if alarm.case is not None})
+
+    @property
+    def alarms(self) -> Collection[Alarm]:
+        """All that was read or raised in this transaction."""
+        return self._alarms.values()
+
+    def find_alarms(self, *where: Where, limit: int | None = None) -> list[Alarm]:
+        """These alarms, as they are in this transaction, with their cases."""
+        found = self._load_alarms(*where, limit=limit)
+        self.load_cases({alarm.case for alarm in found if alarm.case is not None})
+        return found
+
+    def find_alarms_in(self, column: ColumnElement[str], values: Collection[str], *where: Where) -> None:
+        """Read the alarms that have one of these values."""
+        for chunk in _chunks(sorted(values)):
+            self.find_alarms(column.in_(chunk), *where)
+
+    def known_alarm(self, key: str) -> Alarm:
+        """One that was read or raised in this transaction."""
+        return self._alarms[key]
 
     def load_shelved(self, until: int, limit: int) -> list[Alarm]:
         """Shelved alarms whose time is over by `until`, with their cases."""
@@ -88,7 +117,8 @@ class Ledger:
         """The cases of these causes that are open or were closed after `since`."""
         table = schema.case
         for chunk in _chunks(causes):
-            self._load_cases(table.c.cause.in_(chunk), or_(table.c.closed.is_(None), table.c.closed >= since))
+            lately = or_(table.c.closed.is_(None), table.c.closed >= since, table.c.merged_into.is_not(None))
+            self._load_cases(table.c.cause.in_(chunk), lately)
 
     def load_due(self, column: ColumnElement[int], limit: int) -> list[Case]:
         """Cases whose `column` is a time that has come."""
@@ -105,6 +135,11 @@ class Ledger:
         self.load_cases([] if alarm.case is None else [alarm.case])
         return alarm
 
+    def alarms_of(self, key: int) -> list[Alarm]:
+        """All alarms of a case, as they are in this transaction."""
+        self._load_alarms(schema.alarm.c.case == key)
+        return [alarm for alarm in self._alarms.values() if alarm.case == key]
+
     def case(self, key: int) -> Case:
         self.load_cases([key])
         if key not in self.cases:
@@ -117,6 +152,15 @@ class Ledger:
     def of_cause(self, cause: str) -> Case | None:
         """The open case of a cause; else the newest that was loaded."""
         return self._causes.get(cause)
+
+    def began(self) -> list[Case]:
+        """Cases that rules have filed or reopened in this transaction and that are not over."""
+        began = {
+            entry["case"]
+            for entry in self._case_events
+            if entry["event"] in {CaseEvent.FILE, CaseEvent.REOPEN} and entry["actor"] == TELEMETRY
+        }
+        return [self.cases[key] for key in sorted(began) if self.cases[key].state not in OVER]
 
     def next_case(self) -> int:
         if self._last_case is None:
@@ -139,6 +183,7 @@ class Ledger:
         transition: str | None = None,
         note: str = "",
         tell: bool = True,
+        hushed: bool = False,
     ) -> None:
         """The alarm has changed at `time`: written, told to who looks on and, with `tell`, outside."""
         alarm.revision += 1
@@ -153,7 +198,12 @@ class Ledger:
         )
         self.changes.append(change(alarm, event, time))
         if tell:
-            self.messages.append(message(alarm, event, time, actor, note))
+            self.messages.append(replace(message(alarm, event, time, actor, note), hushed=hushed))
+
+    def touch(self, alarm: Alarm) -> None:
+        """Write this alarm, of which nothing changed that anyone is told of."""
+        self._alarms[alarm.id] = alarm
+        self._dirty["alarm", alarm.id] = alarm
 
     def note_nothing(self, transition: str, time: int, actor: str) -> None:
         """A clear that found nothing to clear: remembered, so that a replay cannot clear what came after it."""
@@ -170,13 +220,18 @@ class Ledger:
         *,
         note: str = "",
         alarm: str | None = None,
+        detail: dict[str, Any] | None = None,
         tell: bool = True,
     ) -> None:
         """The case has changed now. Without `tell` it stands in its timeline only: no audit, no message."""
         case.revision += 1
         case.updated = self.now
         self._dirty["case", case.id] = case
-        entry = _entry(case, event, self.now, actor, note) | {"case": case.id, "alarm": alarm}
+        entry = _entry(case, event, self.now, actor, note) | {
+            "case": case.id,
+            "alarm": alarm,
+            "detail": detail,
+        }
         self._case_events.append(entry)
         self.changes.append(change(case, event, self.now))
         if tell:
@@ -223,7 +278,7 @@ class Ledger:
         if self.conn.dialect.supports_sane_multi_rowcount and result.rowcount != len(rows):
             raise Conflict(f"a {table.name} was changed by someone else meanwhile; look again")
 
-    def _load_alarms(self, *where: ColumnElement[bool], limit: int | None = None) -> list[Alarm]:
+    def _load_alarms(self, *where: Where, limit: int | None = None) -> list[Alarm]:
         rows = plain(self.conn.execute(select(schema.alarm).where(*where).limit(limit)))
         found = []
         for fresh in convert(rows, list[Alarm]):

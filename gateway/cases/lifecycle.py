@@ -19,6 +19,7 @@ class AlarmState(StrEnum):
     ACTIVE = "active"
     ACKNOWLEDGED = "acknowledged"
     SHELVED = "shelved"
+    SUPPRESSED = "suppressed"  # by design: another alarm explains it, or it lies in a maintenance window
     CLEARED = "cleared"
 
 
@@ -28,6 +29,8 @@ class AlarmEvent(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     SHELVE = "shelve"
     UNSHELVE = "unshelve"
+    SUPPRESS = "suppress"
+    UNSUPPRESS = "unsuppress"
 
 
 class CaseState(StrEnum):
@@ -61,6 +64,28 @@ class CaseEvent(StrEnum):
     CLOSE = "close"
     REOPEN = "reopen"
     VOID = "void"
+    MERGE = "merge"  # another case goes on in its place
+    FOLD = "fold"  # what it was filed for is explained by an alarm of another case
+    SPLIT = "split"  # some of its alarms become a case of their own
+
+
+class Verdict(StrEnum):
+    """What a case turned out to be, as crews and dispatchers say."""
+
+    NONE = ""
+    REAL = "real"
+    FALSE_ALARM = "false_alarm"
+    DUPLICATE = "duplicate"
+
+
+class Doubt(StrEnum):
+    """Why telemetry cannot verify a repair, so that a person must."""
+
+    NONE = ""
+    NO_ALARM = "no_alarm"
+    SILENT = "silent"
+    RULE_GONE = "rule_gone"
+    RETIRED = "retired"
 
 
 class Entry(StrEnum):
@@ -73,13 +98,25 @@ class Entry(StrEnum):
     DUE_SOON = "due_soon"
     OVERDUE = "overdue"
     ESCALATED = "escalated"
+    FOLDED = "alarm_folded"  # it is explained by an alarm of this case
+    UNFOLDED = "alarm_left"  # what explained it is over, and it stands
+    GATHERED = "case_gathered"  # by a storm
     RECKONED = "deadline_reckoned"  # anew, because holidays were published
+    MERGED = "merged"  # what another case was goes on in this one
+    MOVED = "alarm_moved"  # from the case or to the case that is named
+    REPORTED = "reported"  # by a citizen or an inspector
+    PERSON_NEEDED = "person_needed"  # telemetry cannot verify it
+    PROVABLE = "provable"  # telemetry can again
+    PHOTO = "photo"
+    VISIT = "visit"
+    FORWARDED = "forwarded"  # another platform has it, and what it says of it
 
 
 _ASIDE: Final = {
     CaseEvent.RETURN: CaseState.FILED,
     CaseEvent.SUSPEND: CaseState.SUSPENDED,
     CaseEvent.VOID: CaseState.VOID,
+    CaseEvent.MERGE: CaseState.VOID,
 }
 
 ALARM_TRANSITIONS: Final[Mapping[AlarmState, Mapping[AlarmEvent, AlarmState]]] = {
@@ -89,17 +126,24 @@ ALARM_TRANSITIONS: Final[Mapping[AlarmState, Mapping[AlarmEvent, AlarmState]]] =
         AlarmEvent.CLEAR: AlarmState.CLEARED,
         AlarmEvent.ACKNOWLEDGE: AlarmState.ACKNOWLEDGED,
         AlarmEvent.SHELVE: AlarmState.SHELVED,
+        AlarmEvent.SUPPRESS: AlarmState.SUPPRESSED,
     },
     AlarmState.ACKNOWLEDGED: {
         AlarmEvent.RAISE: AlarmState.ACTIVE,
         AlarmEvent.CLEAR: AlarmState.CLEARED,
         AlarmEvent.SHELVE: AlarmState.SHELVED,
+        AlarmEvent.SUPPRESS: AlarmState.SUPPRESSED,
     },
     AlarmState.SHELVED: {
         AlarmEvent.RAISE: AlarmState.SHELVED,
         AlarmEvent.CLEAR: AlarmState.SHELVED,
         AlarmEvent.SHELVE: AlarmState.SHELVED,
         AlarmEvent.UNSHELVE: AlarmState.ACTIVE,
+    },
+    AlarmState.SUPPRESSED: {
+        AlarmEvent.RAISE: AlarmState.SUPPRESSED,
+        AlarmEvent.CLEAR: AlarmState.CLEARED,
+        AlarmEvent.UNSUPPRESS: AlarmState.ACTIVE,
     },
     AlarmState.CLEARED: {},
 }
@@ -109,7 +153,10 @@ CASE_TRANSITIONS: Final[Mapping[CaseState, Mapping[CaseEvent, CaseState]]] = {
     CaseState.FILED: {
         CaseEvent.DISPATCH: CaseState.DISPATCHED,
         CaseEvent.RECOVER: CaseState.VERIFIED,
+        CaseEvent.SPLIT: CaseState.FILED,
         CaseEvent.VOID: CaseState.VOID,
+        CaseEvent.MERGE: CaseState.VOID,
+        CaseEvent.FOLD: CaseState.VOID,
     },
     CaseState.DISPATCHED: {
         CaseEvent.ACCEPT: CaseState.ACCEPTED,
@@ -117,6 +164,8 @@ CASE_TRANSITIONS: Final[Mapping[CaseState, Mapping[CaseEvent, CaseState]]] = {
         CaseEvent.REPAIRED: CaseState.REPAIRED,
         CaseEvent.RECOVER: CaseState.VERIFIED,
         CaseEvent.EXTEND: CaseState.DISPATCHED,
+        CaseEvent.SPLIT: CaseState.DISPATCHED,
+        CaseEvent.FOLD: CaseState.VOID,
         **_ASIDE,
     },
     CaseState.ACCEPTED: {
@@ -124,21 +173,26 @@ CASE_TRANSITIONS: Final[Mapping[CaseState, Mapping[CaseEvent, CaseState]]] = {
         CaseEvent.REPAIRED: CaseState.REPAIRED,
         CaseEvent.RECOVER: CaseState.VERIFIED,
         CaseEvent.EXTEND: CaseState.ACCEPTED,
+        CaseEvent.SPLIT: CaseState.ACCEPTED,
+        CaseEvent.FOLD: CaseState.VOID,
         **_ASIDE,
     },
     CaseState.IN_REPAIR: {
         CaseEvent.REPAIRED: CaseState.REPAIRED,
         CaseEvent.EXTEND: CaseState.IN_REPAIR,
+        CaseEvent.SPLIT: CaseState.IN_REPAIR,
         **_ASIDE,
     },
     CaseState.SUSPENDED: {
         CaseEvent.RESUME: CaseState.ACCEPTED,
         CaseEvent.RECOVER: CaseState.VERIFIED,
         CaseEvent.VOID: CaseState.VOID,
+        CaseEvent.MERGE: CaseState.VOID,
     },
     CaseState.REPAIRED: {
         CaseEvent.VERIFY: CaseState.VERIFIED,
         CaseEvent.REWORK: CaseState.IN_REPAIR,
+        CaseEvent.MERGE: CaseState.VOID,
     },
     CaseState.VERIFIED: {
         CaseEvent.CLOSE: CaseState.CLOSED,
@@ -153,7 +207,7 @@ RUNNING: Final = frozenset({CaseState.DISPATCHED, CaseState.ACCEPTED, CaseState.
 NEEDS_NOTE: Final = frozenset(
     {CaseEvent.RETURN, CaseEvent.SUSPEND, CaseEvent.EXTEND, CaseEvent.REWORK, CaseEvent.VOID}
 )
-BY_PEOPLE: Final = frozenset(CaseEvent) - {CaseEvent.FILE, CaseEvent.RECOVER}
+BY_PEOPLE: Final = frozenset(CaseEvent) - {CaseEvent.FILE, CaseEvent.RECOVER, CaseEvent.FOLD}
 
 State = TypeVar("State", bound=StrEnum)
 Event = TypeVar("Event", bound=StrEnum)

@@ -10,14 +10,20 @@ from sqlalchemy import Column, ColumnElement, Connection, Table, and_, func, or_
 
 from gateway.cases.record import Alarm, Case, plain
 from gateway.errors import Invalid, NotFound
+from gateway.registry.roles import Areas
+from gateway.registry.rows import within
 from gateway.store.schema import cases as schema
+from gateway.store.schema import dispatch
 
 PAGE: Final = 100
 LARGEST_PAGE: Final = 1000
 
 
 class Filter(Struct, frozen=True):
-    """What to list; an empty field selects everything. area: a path and all below it. since: µs UTC."""
+    """What to list; an empty field selects everything. area: a path and all below it. since: µs UTC.
+
+    areas: that the caller is limited to. by: what suppresses the alarms. storm: the case that lists the cases.
+    """
 
     family: str = ""
     states: Collection[str] = ()
@@ -25,6 +31,9 @@ class Filter(Struct, frozen=True):
     device: str = ""
     case: int | None = None
     since: int | None = None
+    areas: Areas = ()
+    by: str = ""
+    storm: int | None = None
 
 
 class Page(Struct, frozen=True):
@@ -44,6 +53,7 @@ class Entry(Struct, frozen=True):
     note: str
     revision: int
     alarm: str | None = None
+    detail: dict[str, Any] | None = None
 
 
 class Dossier(Struct, frozen=True):
@@ -92,11 +102,28 @@ def alarm(conn: Connection, alarm_id: str) -> AlarmDossier:
     return AlarmDossier(alarm=convert(rows[0], Alarm), timeline=convert(plain(entries), list[Entry]))
 
 
-def counts(conn: Connection) -> dict[str, dict[str, dict[str, int]]]:
+def photos(conn: Connection, case_id: int) -> list[dict[str, Any]]:
+    """The pictures of a case, in the order they came."""
+    c = dispatch.photo.c
+    query = select(c.sha256, c.media, c.bytes, c.time, c.actor).where(c.case == case_id)
+    return plain(conn.execute(query.order_by(c.time, c.sha256)))
+
+
+def photo(conn: Connection, case_id: int, sha256: str) -> str:
+    """The media type of a picture of this case; raises NotFound."""
+    c = dispatch.photo.c
+    media = conn.scalar(select(c.media).where(c.case == case_id, c.sha256 == sha256))
+    if media is None:
+        raise NotFound(f"case {case_id} has no such photo")
+    return str(media)
+
+
+def counts(conn: Connection, areas: Areas = ()) -> dict[str, dict[str, dict[str, int]]]:
     """How many alarms and cases there are, by family and state: {"alarms": {family: {state: n}}, "cases": …}."""
     tally: dict[str, dict[str, dict[str, int]]] = {"alarms": {}, "cases": {}}
     for word, table in (("alarms", schema.alarm), ("cases", schema.case)):
-        query = select(table.c.family, table.c.state, func.count()).group_by(table.c.family, table.c.state)
+        query = select(table.c.family, table.c.state, func.count()).where(within(table.c.area, areas))
+        query = query.group_by(table.c.family, table.c.state)
         for family, state, n in conn.execute(query):
             tally[word].setdefault(family, {})[state] = n
     return tally
@@ -116,21 +143,31 @@ def _page(conn: Connection, table: Table, order: Column[int], want: Filter, limi
 
 def _where(table: Table, order: Column[int], want: Filter) -> list[ColumnElement[bool]]:
     c = table.c
-    where: list[ColumnElement[bool]] = []
-    if want.family:
-        where.append(c.family == want.family)
+    where = [column == value for column, value in _exact(table, want) if value not in {"", None}]
     if want.states:
         where.append(c.state.in_(list(want.states)))
     if want.area:
         area = want.area.rstrip("/")
         where.append(or_(c.area == area, c.area.startswith(area + "/", autoescape=True)))
-    if want.device:
-        where.append(c.device == want.device)
-    if want.case is not None:
-        where.append((c.id if table is schema.case else c.case) == want.case)
+    if want.areas:
+        where.append(within(c.area, want.areas))
     if want.since is not None:
         where.append(order >= want.since)
     return where
+
+
+def _exact(table: Table, want: Filter) -> list[tuple[ColumnElement[Any], str | int | None]]:
+    c, own = table.c, table is schema.case
+    found: list[tuple[ColumnElement[Any], str | int | None]] = [
+        (c.family, want.family),
+        (c.device, want.device),
+    ]
+    found += (
+        [(c.id, want.case), (c.storm, want.storm)]
+        if own
+        else [(c.case, want.case), (c.suppressed_by, want.by)]
+    )
+    return found
 
 
 def _beyond(table: Table, order: Column[int], after: str) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from msgspec import Struct, field, to_builtins
 from sqlalchemy import Connection, Result
 
-from gateway.cases.lifecycle import AlarmState, CaseState
+from gateway.cases.lifecycle import AlarmState, CaseState, Doubt, Verdict
 
 SEVERITIES: Final = (
     "info",
@@ -20,6 +20,11 @@ SEVERITIES: Final = (
     "major",
     "critical",
 )  # ITU-T X.733's words, and one below them
+
+TELEMETRY: Final = "telemetry"  # as an actor, as where a case comes from, and as what verifies it
+GATEWAY: Final = "gateway"
+PERSON: Final = "person"
+PEOPLE: Final = frozenset({"citizen", "inspector"})  # where a case may come from besides telemetry
 
 AlarmKey = tuple[str, str, int]  # rule, family, index
 
@@ -59,6 +64,9 @@ class Alarm(Struct):
     cleared: int | None = None
     acknowledged: int | None = None
     shelved_until: int | None = None
+    suppressed_by: str | None = None
+    suppression: str = ""
+    release: int | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
     case: int | None = None
     revision: int = 0
@@ -87,6 +95,18 @@ class Case(Struct):
     filed: int
     updated: int
     state: CaseState = CaseState.NEW
+    department: str = ""
+    returned: str = ""
+    returns: int = 0
+    grid: str = ""
+    part: str = ""
+    origin: str = TELEMETRY
+    verdict: Verdict = Verdict.NONE
+    merged_into: int | None = None
+    visit: int | None = None
+    repaired_by: str = ""
+    verification: Literal["telemetry", "person"] = TELEMETRY
+    doubt: Doubt = Doubt.NONE
     alarms: int = 0
     standing: int = 0
     quiet_since: int | None = None
@@ -108,6 +128,7 @@ class Case(Struct):
     closed: int | None = None
     reworked: int = 0
     reopened: int = 0
+    storm: int | None = None
     revision: int = 0
 
 
@@ -137,6 +158,7 @@ class Message(Struct, frozen=True):
     family: str
     area: str
     payload: dict[str, Any]
+    hushed: bool = False  # a storm or another alarm speaks for it: people need not hear of it by itself
 
 
 # Where the desk leaves its messages, in its own transaction, at a time.

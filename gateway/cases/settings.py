@@ -50,8 +50,17 @@ class DeskSettings(BaseModel):
         Escalation(at=1.5, to="supervisor"),
         Escalation(at=2, to="director"),
     )
+    report_near: float = Field(default=50, gt=0, le=5000)  # metres within which a report is of an open case
+    report_within: Span = Field(default=24 * HOUR, gt=0)  # … that changed within this time
     stale: Span = Field(default=30 * MINUTE, ge=0)  # received later than this: no case unless it still stands
     longest_shelf: Span = Field(default=LONGEST_SHELF, gt=0)  # an alarm cannot be shelved for longer
+    longest_window: Span = Field(default=LONGEST_SHELF, gt=0)  # nor a maintenance window last longer
+    storm_causes: int = Field(
+        default=10, ge=0
+    )  # more new cases within a minute in one area: a storm; 0 = never
+    storm_levels: int = Field(
+        default=1, ge=0, le=8
+    )  # names of an area path that make such an area; 0 = the city
 
     @field_validator("zone")
     @classmethod

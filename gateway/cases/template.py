@@ -46,6 +46,9 @@ class Template(BaseModel):
     crew: str = Field(default="", max_length=64)  # "" = a dispatcher chooses
     group: Grouping = Grouping.DEVICE
     proving: Span = Field(gt=0)  # the alarm must stay cleared for so long after the repair
+    nights: int = Field(default=0, ge=0, le=7)  # and through so many full nights, from sunset to sunrise
+    photo: bool = False  # repaired needs a picture of the work
+    categories: tuple[str, ...] = ()  # what people who report such a thing call it, besides the id
     reopen_within: Span = Field(ge=0)  # a relapse within this time of closing is the same case
     self_closing: bool = False  # the cause may go away by itself; the same proof then closes the case
     source: str = ""

@@ -16,8 +16,10 @@ from drivers.products.product import Product
 from drivers.telemetry import Batch
 from gateway.clock import Clock
 from gateway.commands import approval, confirm, ledger, staging, switch
+from gateway.commands.areas import covers
 from gateway.commands.confirm import Sign, Watch
 from gateway.commands.downlink import Downlink, Transports
+from gateway.commands.figures import CommandFigures
 from gateway.commands.lifecycle import OUT, UNSENT, Event, InstructionEvent, InstructionState, State
 from gateway.commands.limits import families_of
 from gateway.commands.record import GATEWAY, Change, Command, Entry, Instruction, as_command
@@ -27,6 +29,7 @@ from gateway.commands.switch import Stopped
 from gateway.errors import Conflict, Invalid, StoreError
 from gateway.history.latest import Latest
 from gateway.registry.directory import Directory
+from gateway.registry.roles import Areas
 from gateway.store.schema.commands import command, command_event, instruction
 from gateway.store.store import Store
 
@@ -59,6 +62,7 @@ class Commands:
         self._signs: list[Sign] = []
         self._told = 0  # the last line of history that was published
         self._turn = asyncio.Lock()  # nothing is sent twice
+        self.figures = CommandFigures(lambda: self.stopped is not None)
 
     @property
     def stopped(self) -> Stopped | None:
@@ -73,7 +77,7 @@ class Commands:
         """At the start, before a transport opens: the switch as it was left, and what is still to be confirmed."""
         stopped = await self._store.read(switch.read)
         if not self.settings.enabled:
-            stopped = Stopped(self._clock.now(), switch.BY_FILE, "[commands] enabled is false")
+            stopped = self._by_file()
         if stopped is not None:
             self._downlink.halt(stopped)
         self._told = await self._store.read(
@@ -130,25 +134,51 @@ class Commands:
         if self.stopped is not None:
             return self.stopped
         stopped = Stopped(self._clock.now(), actor, reason[: ledger.LONGEST_NOTE])
+        await self._pull(stopped, switch.pull)
+        return stopped
+
+    async def change(self, settings: CommandSettings) -> None:
+        """Other limits from now on. Where the file pulls the switch it is as `stop`, where it releases it as `resume`;
+        what a person has stopped stays so.
+        """
+        self.settings = self._desk.settings = self._downlink.settings = settings
+        if not settings.enabled and self.stopped is None:
+            await self._pull(self._by_file())
+        elif settings.enabled and self.stopped is not None and self.stopped.actor == switch.BY_FILE:
+            left = await self._store.read(switch.read)
+            if left is None:
+                self._downlink.resume()
+            else:
+                self._downlink.halt(left)
+
+    def _by_file(self) -> Stopped:
+        return Stopped(self._clock.now(), switch.BY_FILE, "[commands] enabled is false")
+
+    async def _pull(
+        self, stopped: Stopped, remember: Callable[[Connection, Stopped], None] | None = None
+    ) -> None:
+        """At once on every transport; then what had not left is stopped for good."""
         self._downlink.halt(stopped)
 
         def work(conn: Connection) -> None:
-            switch.pull(conn, stopped)
+            if remember is not None:
+                remember(conn, stopped)
             for state in (InstructionState.REQUESTED, InstructionState.RUNNING):
                 for one in ledger.in_state(conn, state):
-                    staging.stop(conn, one, stopped.time, actor, f"downlink stopped: {stopped.reason}")
+                    staging.stop(
+                        conn, one, stopped.time, stopped.actor, f"downlink stopped: {stopped.reason}"
+                    )
 
         async with self._turn:
             await self._store.write(work)
         await self.turn()
-        return stopped
 
     async def resume(self, actor: str, reason: str) -> None:
         """Release the kill switch; nothing that was stopped comes back. Raises Conflict where the file pulled it."""
         if not reason.strip():
             raise Invalid("say why downlink is resumed", field="reason")
         if not self.settings.enabled:
-            raise Conflict("the configuration stops downlink: set [commands] enabled = true and start anew")
+            raise Conflict("the configuration stops downlink: set [commands] enabled = true and reload it")
         if self.stopped is None:
             return
         now = self._clock.now()
@@ -221,7 +251,9 @@ class Commands:
         """Publish what history has gained."""
         while lines := await self._store.read(lambda conn: _lines(conn, self._told)):
             self._told = lines[-1].id
-            self._publish([self._change(line) for line in lines], ())
+            changes = [self._change(line) for line in lines]
+            self.figures.count(changes)
+            self._publish(changes, ())
 
     def _change(self, line: Row[Any]) -> Change:
         known = self._directory.device(line.device) if line.device else None
@@ -244,9 +276,15 @@ class Commands:
         """Raises NotFound."""
         return await self._store.read(lambda conn: ledger.find(conn, id))
 
-    async def instructions(self, state: str | None, before: str | None, limit: int) -> list[Instruction]:
-        """Newest first."""
-        return await self._store.read(lambda conn: ledger.instructions(conn, state, before, limit))
+    async def instructions(
+        self, state: str | None, before: str | None, limit: int, areas: Areas = ()
+    ) -> list[Instruction]:
+        """Newest first. areas: that the caller is limited to."""
+        return await self._store.read(lambda conn: ledger.instructions(conn, state, before, limit, areas))
+
+    async def covers(self, areas: Areas, id: str) -> bool:  # noqa: A002
+        """Whether all devices of an instruction lie in these areas."""
+        return await self._store.read(lambda conn: covers(conn, areas, id))
 
     async def counts(self, id: str) -> dict[State, int]:  # noqa: A002
         return await self._store.read(lambda conn: ledger.counts(conn, id))

@@ -62,7 +62,7 @@ class Downlink:
         self._store = store
         self._clock = clock
         self._transports: Transports = Nowhere()
-        self._settings = settings
+        self.settings = settings
         self._follow = follow
         self._left: dict[str, int] = {}  # sent, when, and not yet recorded
 
@@ -109,7 +109,7 @@ class Downlink:
         other = command.alias("other")
         lately = exists(
             select(other.c.id).where(
-                other.c.device == command.c.device, other.c.sent > now - self._settings.rate
+                other.c.device == command.c.device, other.c.sent > now - self.settings.rate
             )
         )
         query = (

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from gateway.cases.lifecycle import follow
+from gateway.commands.areas import inside
 from gateway.commands.lifecycle import (
     INSTRUCTION_TRANSITIONS,
     OUT,
@@ -45,6 +46,7 @@ from gateway.commands.record import (
     as_instruction,
 )
 from gateway.errors import NotFound
+from gateway.registry.roles import Areas
 from gateway.registry.rows import portions
 from gateway.store.bulk import bulk
 from gateway.store.schema.commands import command, command_event, instruction
@@ -148,9 +150,11 @@ def in_state(conn: Connection, state: InstructionState) -> list[Instruction]:
     return [as_instruction(row) for row in conn.execute(query)]
 
 
-def instructions(conn: Connection, state: str | None, before: str | None, limit: int) -> list[Instruction]:
-    """Newest first, from the one before `before` ("<created>-<id>")."""
-    query = select(*INSTRUCTION)
+def instructions(
+    conn: Connection, state: str | None, before: str | None, limit: int, areas: Areas = ()
+) -> list[Instruction]:
+    """Newest first, from the one before `before` ("<created>-<id>"). areas: that the caller is limited to."""
+    query = select(*INSTRUCTION).where(inside(areas))
     if state:
         query = query.where(instruction.c.state == state)
     if before:

@@ -23,6 +23,7 @@ from gateway.commands.record import GATEWAY, RULE, Command, Instruction
 from gateway.commands.selection import Target
 from gateway.commands.settings import CommandSettings
 from gateway.errors import Conflict, Forbidden, Invalid
+from gateway.registry.roles import Areas, covers
 from gateway.registry.rows import portions
 from gateway.store import audit
 from gateway.store.schema.commands import command, instruction
@@ -42,6 +43,7 @@ class Wish(Struct, frozen=True):
     lifetime: int = 0
     note: str = ""
     key: str | None = None
+    areas: Areas = ()  # that who asks is limited to
 
 
 class Desk:
@@ -49,7 +51,7 @@ class Desk:
 
     def __init__(self, products: Mapping[str, Product], settings: CommandSettings) -> None:
         self._products = products
-        self._settings = settings
+        self.settings = settings
 
     def known(self, conn: Connection, wish: Wish, actor: str) -> Instruction | None:
         """What this wish has become already; raises Conflict where its key stands for another."""
@@ -63,7 +65,7 @@ class Desk:
 
     def take(self, conn: Connection, wish: Wish, actor: str, now: int, heard: Heard) -> Instruction:
         """The new instruction. Raises Invalid, NotFound, Forbidden, Conflict. heard: a family's devices, by index, when."""
-        settings = self._settings
+        settings = self.settings
         lifetime = wish.lifetime or settings.lifetime
         if not SECOND <= lifetime <= settings.longest_lifetime:
             raise Invalid(f"a command lives 1 s to {settings.longest_lifetime // SECOND} s")
@@ -110,7 +112,9 @@ class Desk:
 
     def _told(self, conn: Connection, wish: Wish) -> tuple[list[Site], int]:
         """Whom it goes to, and how many of a group are of products that cannot be told so."""
-        found = selection.choose(conn, wish.target, wish.name, self._products, self._settings.largest_order)
+        found = selection.choose(conn, wish.target, wish.name, self._products, self.settings.largest_order)
+        if any(not covers(wish.areas, site.area) for site in found):
+            raise Forbidden("a device of these lies outside the areas that you are limited to")
         able = [site for site in found if wish.name in self._allowed(site.product)]
         if not able or (wish.target.devices and len(able) < len(found)):
             other = next(site for site in found if site not in able)
@@ -120,10 +124,10 @@ class Desk:
 
     def _allowed(self, product: str) -> frozenset[str]:
         found = self._products.get(product)
-        return limits.allowed(found, self._settings) if found else frozenset()
+        return limits.allowed(found, self.settings) if found else frozenset()
 
     def _room(self, conn: Connection, told: Sequence[Site]) -> None:
-        most = self._settings.open_commands
+        most = self.settings.open_commands
         for portion in portions([site.id for site in told]):
             held = command.c.device.in_(portion), command.c.state.in_(UNSENT | OUT)
             query = select(command.c.device).where(*held).group_by(command.c.device)
@@ -142,7 +146,7 @@ class Desk:
         now: int,
         until: int,
     ) -> list[str]:
-        settings = self._settings
+        settings = self.settings
         lamps = selection.lamps_of(conn, told, name, self._products)
         lately = _lately(conn, actor, now - settings.adding_up, self._products)
         areas = sorted({limits.area_of(site.area, settings) for site in (*told, *lamps)})
@@ -180,7 +184,7 @@ class Desk:
                 changed=one.created,
                 error="",
                 sent=None,
-                patience=self._settings.effect + site.interval if has_effect(one.name) else 0,
+                patience=self.settings.effect + site.interval if has_effect(one.name) else 0,
                 due=None,
                 rated=site.rated,
             )

@@ -10,7 +10,7 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from msgspec import convert
-from sqlalchemy import Connection, Engine, StaticPool, create_engine, func, select
+from sqlalchemy import Connection, Engine, StaticPool, Table, create_engine, func, make_url, select
 
 from gateway.cases import query
 from gateway.cases.desk import Desk
@@ -19,8 +19,10 @@ from gateway.cases.record import Alarm, Case, Change, DeviceFacts, Message
 from gateway.cases.settings import DeskSettings
 from gateway.cases.template import shipped
 from gateway.store.schema import cases as schema
+from gateway.store.schema import dispatch
 from gateway.store.schema.metadata import metadata
-from gateway.store.schema.registry import audit
+from gateway.store.schema.registry import audit, device
+from gateway.store.schema.windows import maintenance_window
 from rules.transition import Transition, transition_id
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -28,7 +30,11 @@ MONDAY = datetime(2025, 3, 3, tzinfo=ZONE)
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-TABLES = (schema.alarm, schema.alarm_event, schema.case, schema.case_event, audit)
+TABLES: tuple[Table, ...] = (
+    *(schema.alarm, schema.alarm_event, schema.case, schema.case_event, audit, device, maintenance_window),
+    *(dispatch.responsibility, dispatch.crew, dispatch.crew_member, dispatch.shift, dispatch.visit),
+    *(dispatch.report, dispatch.report_contact, dispatch.photo),
+)
 FREE: list[Engine] = []  # empty databases whose statements are compiled already
 
 
@@ -40,6 +46,13 @@ def _dispose() -> None:
 
 def _engine() -> Engine:
     engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    metadata.create_all(engine, TABLES)
+    return engine
+
+
+def engine_of(url: str) -> Engine:
+    """An empty database on a server, with the tables of a city; it is the caller's to dispose."""
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
     metadata.create_all(engine, TABLES)
     return engine
 
@@ -82,8 +95,9 @@ def show(time: int | None) -> str:
 class City:
     """Moves forward in time only; the desk ticks at every moment at which something is due."""
 
-    def __init__(self, settings: DeskSettings | None = None) -> None:
-        self.engine = FREE.pop() if FREE else _engine()
+    def __init__(self, settings: DeskSettings | None = None, engine: Engine | None = None) -> None:
+        self._lent = engine is not None
+        self.engine = engine if engine is not None else FREE.pop() if FREE else _engine()
         self.now = moment("Mon 00:00")
         self.told: list[Message] = []
         self.desk = Desk(shipped(), settings or DeskSettings(), describe=describe, post=self._post)
@@ -96,7 +110,8 @@ class City:
         with self.engine.begin() as conn:
             for table in TABLES:
                 conn.execute(table.delete())
-        FREE.append(self.engine)
+        if not self._lent:
+            FREE.append(self.engine)
 
     def _post(self, _conn: Connection, messages: Sequence[Message], _now: int) -> None:
         self.told += messages
@@ -151,9 +166,11 @@ class City:
         self.hear(self.transition(rule, device, False, self.now, self.now))
         return self
 
-    def act(self, case: Case, event: str, note: str = "", **more: Any) -> list[Change]:
+    def act(
+        self, case: Case, event: str, note: str = "", *, actor: str = "token:li", **more: Any
+    ) -> list[Change]:
         with self.transaction() as conn:
-            return self.desk.act(conn, case.id, CaseEvent(event), "token:li", self.now, note, **more)
+            return self.desk.act(conn, case.id, CaseEvent(event), actor, self.now, note, **more)
 
     def cases(self, template: str = "") -> list[Case]:
         with self.engine.connect() as conn:

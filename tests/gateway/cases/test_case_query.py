@@ -10,9 +10,11 @@ from gateway.cases.query import Filter
 from gateway.errors import Invalid, NotFound
 from tests.gateway.cases.city import City, moment
 
+pytestmark = pytest.mark.usefixtures("every_kind")
+
 
 @pytest.fixture
-def city() -> Iterator[City]:
+def city(every_kind: str) -> Iterator[City]:  # noqa: ARG001 - it chooses the engine
     with City() as city:
         city.at("Mon 01:00").raises("tilt", "MH-0042").at("Mon 02:00").raises("lamp", "LP-1")
         city.at("Mon 03:00").raises("lamp", "LP-2").clears("lamp", "LP-2").at("Mon 04:00").raises(

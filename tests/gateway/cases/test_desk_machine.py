@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from sqlalchemy import func, select
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import Engine, func, select
 
 from drivers.telemetry import HOUR, MINUTE
+from gateway.cases import frontdesk
+from gateway.cases.intake import Contact, NewReport
 from gateway.cases.lifecycle import (
     ALARM_TRANSITIONS,
     BY_PEOPLE,
@@ -22,12 +32,19 @@ from gateway.cases.lifecycle import (
     CaseEvent,
     CaseState,
     Entry,
+    Verdict,
 )
 from gateway.cases.record import Case
-from gateway.errors import CallerError, Conflict, Invalid
+from gateway.cases.said import JUDGED, UNJUDGED
+from gateway.errors import CallerError, Conflict, Forbidden, Invalid
 from gateway.store.schema import cases as schema
-from tests.gateway.cases.city import City
+from gateway.store.schema import dispatch
+from tests.gateway.cases.city import City, engine_of
+from tests.gateway.store.postgres import Server
 
+CREWS = st.sampled_from(["night crew", "day crew"])
+ACTORS = st.sampled_from(["token:li", "token:wu"])
+TWO_CASES = {CaseEvent.MERGE, CaseEvent.SPLIT}
 SOURCES = [
     ("tilt", "MH-0042"),
     ("lamp", "LP-1"),
@@ -37,11 +54,19 @@ SOURCES = [
 ]
 
 
+def survivor(cases: list[Case], case: Case) -> Case:
+    known = {one.id: one for one in cases}
+    while case.merged_into is not None:
+        case = known[case.merged_into]
+    return case
+
+
 class DeskMachine(RuleBasedStateMachine):
-    def __init__(self) -> None:
+    def __init__(self, engine: Engine | None = None) -> None:
         super().__init__()
-        self.city = City()
+        self.city = City(engine=engine)
         self.standing: set[tuple[str, str]] = set()
+        self.reports = 0
         self.said = 0  # no two transitions are of one event time: that would be the same transition
 
     def teardown(self) -> None:
@@ -67,20 +92,72 @@ class DeskMachine(RuleBasedStateMachine):
         assert self.city.hear(*said) == []
 
     @precondition(lambda self: self.city.cases())
-    @rule(data=st.data(), event=st.sampled_from(sorted(BY_PEOPLE)), note=st.sampled_from(["", "because"]))
-    def a_person_acts(self, data: st.DataObject, event: CaseEvent, note: str) -> None:
+    @rule(
+        data=st.data(),
+        event=st.sampled_from(sorted(BY_PEOPLE - TWO_CASES)),
+        note=st.sampled_from(["", "because"]),
+        verdict=st.sampled_from(Verdict),
+    )
+    def a_person_acts(self, data: st.DataObject, event: CaseEvent, note: str, verdict: Verdict) -> None:
+        crew, actor = data.draw(CREWS), data.draw(ACTORS)
         case = data.draw(st.sampled_from(self.city.cases()))
         allowed = CASE_TRANSITIONS[case.state]
+        judged = verdict if event in JUDGED else Verdict.NONE
         try:
-            self.city.act(case, event, note, crew="night crew", extra=2, revision=case.revision)
+            self.city.act(
+                case, event, note, actor=actor, crew=crew, extra=2, verdict=judged, revision=case.revision
+            )
         except Conflict:
             late = event is CaseEvent.EXTEND and (case.overdue is not None or case.time_left == 0)
-            assert event not in allowed or event is CaseEvent.REOPEN or late
+            again = event is CaseEvent.DISPATCH and case.returned == crew
+            assert event not in allowed or event is CaseEvent.REOPEN or late or again
+        except Forbidden:
+            assert (event, actor) == (CaseEvent.VERIFY, case.repaired_by)
         except Invalid:
             assert event in NEEDS_NOTE
             assert not note
         else:
-            assert self.city.case_of(case).state == allowed[event]
+            now = self.city.case_of(case)
+            assert now.state == allowed[event]
+            assert now.verdict == (judged or case.verdict) or event in UNJUDGED
+
+    @precondition(lambda self: len(self.city.cases()) > 1)
+    @rule(data=st.data())
+    def two_cases_become_one(self, data: st.DataObject) -> None:
+        case, into = data.draw(st.permutations(self.city.cases()))[:2]
+        try:
+            self.city.act(case, "merge", into=into.id, verdict=Verdict.DUPLICATE)
+        except CallerError:
+            over = survivor(self.city.cases(), into).state in OVER
+            ends = survivor(self.city.cases(), into).id == case.id
+            assert over or ends or CaseEvent.MERGE not in CASE_TRANSITIONS[case.state]
+        else:
+            assert self.city.case_of(case).merged_into == survivor(self.city.cases(), into).id
+            assert all(alarm.case != case.id for alarm in self.city.alarms())
+
+    @precondition(lambda self: self.city.alarms())
+    @rule(data=st.data())
+    def one_case_becomes_two(self, data: st.DataObject) -> None:
+        alarm = data.draw(st.sampled_from(self.city.alarms()))
+        case = next((one for one in self.city.cases() if one.id == alarm.case), None)
+        if case is None:
+            return
+        try:
+            self.city.act(case, "split", alarms=(alarm.id,))
+        except CallerError:
+            assert case.alarms == 1 or CaseEvent.SPLIT not in CASE_TRANSITIONS[case.state]
+        else:
+            assert self.city.alarms(alarm.device)[-1].case != case.id or case.alarms > 1
+
+    @rule(kind=st.sampled_from(["cover-danger", "lamp-out"]))
+    def somebody_reports(self, kind: str) -> None:
+        new = NewReport(kind, "there is something", lat=31.2, lon=121.4, contact=Contact("Li", "1"))
+        with self.city.transaction() as conn:
+            found, _ = frontdesk.report(self.city.desk, conn, new, "token:12319", self.city.now)
+        self.reports += 1
+        case = next(one for one in self.city.cases() if one.id == found.case)
+        assert case.state not in OVER
+        assert case.template == kind
 
     @precondition(lambda self: self.city.alarms())
     @rule(data=st.data(), event=st.sampled_from(["acknowledge", "shelve", "unshelve"]))
@@ -121,6 +198,10 @@ class DeskMachine(RuleBasedStateMachine):
         for case in self.city.cases():
             assert case.standing == standing[case.id], case
             assert (case.proof is None) or not case.standing
+            assert case.alarms == sum(alarm.case == case.id for alarm in self.city.alarms())
+            assert (case.verification == "person") == bool(case.doubt)
+            assert case.proof is None or not case.doubt
+            assert (case.merged_into is None) or case.state is CaseState.VOID
             waits = case.state is CaseState.FILED and not case.level
             reminds = case.state in RUNNING and case.level < len(self.city.desk.casework.steps)
             assert (case.alert is not None) == (waits or reminds)
@@ -157,6 +238,14 @@ class DeskMachine(RuleBasedStateMachine):
                 assert last[f"alarm:{alarm.id}"].payload["alarm"]["state"] == alarm.state
         assert len({message.key for message in self.city.told}) == len(self.city.told)
 
+    @invariant()
+    def every_report_is_of_a_case_that_was_not_merged_away(self) -> None:
+        with self.city.engine.connect() as conn:
+            cases = list(conn.scalars(select(dispatch.report.c.case)))
+        assert len(cases) == self.reports
+        gone = {case.id for case in self.city.cases() if case.merged_into is not None}
+        assert not gone & set(cases)
+
     def _entries(self, case: Case) -> list[str]:
         table = schema.case_event
         query = select(table.c.event).where(table.c.case == case.id).order_by(table.c.revision)
@@ -165,5 +254,38 @@ class DeskMachine(RuleBasedStateMachine):
             return list(conn.scalars(query))
 
 
-DeskMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=25)
+DeskMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=22)
 TestDeskMachine = DeskMachine.TestCase
+
+
+def on_server(engine: Engine) -> type[DeskMachine]:
+    class OnServer(DeskMachine):
+        def __init__(self) -> None:
+            super().__init__(engine)
+
+    return OnServer
+
+
+@pytest.fixture
+def engine(postgresql: Server) -> Iterator[Engine]:
+    engine = engine_of(postgresql.fresh())
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.peer("postgresql")
+def test_and_on_postgresql(engine: Engine) -> None:
+    some = settings(max_examples=5, stateful_step_count=15)
+    run_state_machine_as_test(on_server(engine), settings=some)
+
+
+@pytest.mark.drill
+def test_many_more_of_them() -> None:
+    run_state_machine_as_test(DeskMachine, settings=settings(max_examples=300, stateful_step_count=40))
+
+
+@pytest.mark.drill
+@pytest.mark.peer("postgresql")
+def test_many_more_of_them_on_postgresql(engine: Engine) -> None:
+    many = settings(max_examples=40, stateful_step_count=40)
+    run_state_machine_as_test(on_server(engine), settings=many)

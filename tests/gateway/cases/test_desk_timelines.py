@@ -9,7 +9,7 @@ from drivers.telemetry import HOUR
 from gateway.cases.ledger import Ledger
 from gateway.cases.lifecycle import CaseEvent, CaseState
 from gateway.cases.settings import DeskSettings
-from gateway.errors import Conflict, Invalid, NotFound
+from gateway.errors import Conflict, Forbidden, Invalid, NotFound
 from gateway.store.schema import cases as schema
 from gateway.store.schema.registry import audit
 from tests.gateway.cases.city import City, moment, show
@@ -105,8 +105,10 @@ def test_lamps_of_a_loop_are_one_case_and_it_waits_for_the_last_of_them(city: Ci
     city.at("Mon 20:00").clears("lamp", "LP-1")
     assert city.case_of(loop).proof is None
     city.at("Mon 21:00").clears("lamp", "LP-2")
-    assert show(city.case_of(loop).proof) == "Tue 09:00"
-    assert city.at("Tue 09:00").case_of(loop).state == "closed"
+    assert show(city.case_of(loop).proof) == "Wed 06:16:46", (
+        "lit through one full night: Tuesday's, to sunrise"
+    )
+    assert city.at("Wed 06:17").case_of(loop).state == "closed"
 
 
 def test_a_cause_that_goes_away_by_itself_is_recovered(city: City) -> None:
@@ -303,8 +305,11 @@ def test_what_is_not_for_people_and_what_does_not_exist(city: City) -> None:
 
 def test_a_person_verifies_where_telemetry_cannot(city: City) -> None:
     case = city.raises("tilt", "MH-0042").case("cover-danger")
-    for word in ("repaired", "verify", "close"):
-        city.act(case, word, "seen on site")
+    city.act(case, "repaired", "seated")
+    with pytest.raises(Forbidden, match="someone else must verify"):
+        city.act(case, "verify", "seen on site")
+    for word in ("verify", "close"):
+        city.act(case, word, "seen on site", actor="token:wu")
     assert city.case("cover-danger").state == "closed"
     city.act(case, "reopen")
     assert city.case("cover-danger").state == "filed"

@@ -10,9 +10,11 @@ from drivers.telemetry import HOUR, MINUTE
 from gateway.cases.evaluation import By, Indicators, evaluate
 from tests.gateway.cases.city import City, moment
 
+pytestmark = pytest.mark.usefixtures("every_kind")
+
 
 @pytest.fixture
-def city() -> Iterator[City]:
+def city(every_kind: str) -> Iterator[City]:  # noqa: ARG001 - it chooses the engine
     with City() as city:
         yield city
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import select
 
 from drivers.dialogue import encode_command
 from drivers.telemetry import HOUR, MINUTE
+from gateway.commands import switch
 from gateway.commands.lifecycle import InstructionState, State
 from gateway.commands.limits import stages
 from gateway.commands.settings import CommandSettings
-from gateway.commands.switch import BY_FILE
+from gateway.commands.switch import BY_FILE, Stopped
 from gateway.errors import Conflict, Forbidden, Invalid
 from gateway.store.schema.registry import audit
 from tests.gateway.commands.town import ANN, BOB, NIGHT, NOON, Town, open_town
@@ -254,6 +256,62 @@ async def test_the_configuration_can_pull_the_switch_and_nobody_else_release_it(
         with pytest.raises(Conflict, match="enabled = true"):
             await town.commands.resume(ANN, "please")
         assert town.lamps.halted
+
+
+async def test_the_file_pulls_and_releases_the_switch_of_a_running_gateway(tmp_path: Path) -> None:
+    async with open_town(tmp_path, rate=0) as town:
+        await town.lamp("L1", "L2")
+        town.lamps.away = {"L1"}
+        waiting = await town.wish("switch", ON, devices=("L1",))
+        await town.commands.change(CommandSettings(enabled=False))
+        assert town.lamps.halted
+        assert await town.states(waiting) == [State.FAILED], "what had not left never will"
+        with pytest.raises(Conflict):
+            await town.wish("switch", ON, devices=("L2",))
+        await town.commands.change(CommandSettings())
+        assert await town.states(await town.wish("switch", ON, BOB, devices=("L2",))) == [State.SENT]
+
+
+async def test_the_file_does_not_release_what_a_person_has_stopped(tmp_path: Path) -> None:
+    async with open_town(tmp_path) as town:
+        await town.commands.stop(ANN, "smoke in the cabinet")
+        for enabled in (False, True):
+            await town.commands.change(CommandSettings(enabled=enabled))
+            assert town.commands.stopped is not None
+            assert town.commands.stopped.actor == ANN
+    async with open_town(tmp_path / "other", enabled=False) as town:
+        await town.city.store.write(lambda conn: switch.pull(conn, Stopped(1, ANN, "smoke")))
+        await town.commands.change(CommandSettings())
+        assert town.commands.stopped == Stopped(1, ANN, "smoke"), "it stood on record beside the file"
+
+
+async def test_new_limits_hold_at_once(tmp_path: Path) -> None:
+    async with open_town(tmp_path) as town:
+        lamps = tuple(await town.street(3))
+        await town.commands.change(CommandSettings(second_person_from=2, area_share=1.0))
+        assert (await town.wish("switch", ON, devices=lamps)).state == InstructionState.REQUESTED
+
+
+async def test_what_became_of_commands_is_counted_by_family_and_state(tmp_path: Path) -> None:
+    async with open_town(tmp_path) as town:
+        await town.lamp("L1", "L2")
+        town.lamps.away = {"L2"}
+        await town.wish("switch", ON, devices=("L1",))
+        await town.wish("switch", ON, BOB, devices=("L2",))
+        registry = CollectorRegistry()
+        registry.register(town.commands.figures)
+
+        def value(name: str, **labels: str) -> float | None:
+            return registry.get_sample_value(f"citygate_{name}", labels)
+
+        assert value("commands_total", family="streetlight", state="requested") == 2
+        assert value("commands_total", family="streetlight", state="sent") == 1
+        assert value("commands_total", family="dust", state="sent") == 0
+        assert value("instructions_total", event="request") == 2
+        assert value("downlink_stopped") == 0
+        await town.commands.stop(ANN, "smoke")
+        assert value("downlink_stopped") == 1
+        assert value("commands_total", family="streetlight", state="failed") == 1
 
 
 async def test_a_kill_between_sending_and_its_record_sends_the_same_id_again(tmp_path: Path) -> None:
