@@ -149,6 +149,10 @@ class Queries:
             )
             yield await self._run(family, Scope(start, end), ask)
 
+    async def ask(self, family: Family, scope: Scope, work: Work[Result]) -> Result:
+        """What `work` finds in the family's view, in one transaction; the view may hold rows outside of the scope."""
+        return await self._run(family, scope, work)
+
     async def _run(self, family: Family, scope: Scope, work: Work[Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(
             self._threads, self._read, family, scope, work

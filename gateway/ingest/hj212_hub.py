@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from drivers.dialogue import Order, Reply, encode_reply
-from drivers.hj212.commands import Cn, Request, greeting, pull
+from drivers.hj212.commands import Request, greeting, missing
 from drivers.hj212.frame import Frame as StationFrame
 from drivers.hj212.profile import StationMap
 from drivers.hj212.segment import Segment
@@ -210,12 +210,16 @@ class Hub:
         member.heard = now
 
     def _missing(self, since: int, now: int) -> Iterator[Request]:
-        """The pull that fills the gap since then, if it is one."""
+        """The pulls that fill the gap since then, if it is one."""
         settings = self.settings
-        if settings.pull_days and now - since > settings.gap * SECOND:
-            self.counters.pulls += 1
-            begin = max(since, now - int(settings.pull_days * DAY * SECOND))
-            yield pull(Cn.MINUTE, begin, now, self._zone)
+        if not settings.pull_days or now - since <= settings.gap * SECOND:
+            return
+        begin = max(since, now - int(settings.pull_days * DAY * SECOND))
+        for stored in settings.pull:
+            request = missing(stored.cn, begin, now, self._zone)
+            if request is not None:
+                self.counters.pulls += 1
+                yield request
 
     def leave(self, member: Member, why: Why) -> None:
         there = self._present[member.id]

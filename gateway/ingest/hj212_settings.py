@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from drivers.hj212.commands import Cn
 from drivers.hj212.crc import Crc
+
+
+class Stored(StrEnum):
+    """Data that stations keep, and give again by begin and end."""
+
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+
+    @property
+    def cn(self) -> Cn:
+        return Cn[self.name]
 
 
 class StationSettings(BaseModel):
@@ -62,7 +76,10 @@ class Hj212Settings(BaseModel):
     execution: float = Field(600.0, gt=0, description="seconds from 9011, or a record, to 9012")
     greet: bool = Field(True, description="whether the first connection sets clock and intervals (6.7)")
     drift: float = Field(30.0, gt=0, description="seconds a station's clock may be off before it is set")
-    gap: float = Field(600.0, gt=0, description="seconds without readings after which minute data are pulled")
+    gap: float = Field(600.0, gt=0, description="seconds without readings after which stored data are pulled")
+    pull: tuple[Stored, ...] = Field(
+        (Stored.MINUTE, Stored.HOUR, Stored.DAY), description="what is pulled: minute, hour, day"
+    )
     pull_days: float = Field(3.0, ge=0, description="days back that are pulled at most; 0 = never")
     look: float = Field(1.0, gt=0, description="seconds between looks at time-outs and requests")
     stations: dict[str, StationSettings] = Field(

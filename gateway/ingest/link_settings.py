@@ -14,6 +14,7 @@ TRANSPORTS: Final = frozenset(
     ("mqtt", "http", "modbus", "hj212", "lorawan")
 )  # links of devices without a broker
 DEVICE: Final = "{device}"  # the level of a topic pattern that is the device's id
+HOME: Final = (f"{ROOT}/homestates/id", "homeassistant/device/id/config")
 OWN: Final = tuple(f"{ROOT}/+/+/{channel}" for channel in UP)
 
 
@@ -92,9 +93,10 @@ class LinkSettings(BaseModel):
     watch: bool = Field(
         True, description="read the broker's $SYS topics, to tell when it drops messages for us"
     )
-    publish: tuple[Literal["alarms", "cases", "devices"], ...] = Field(
+    publish: tuple[Literal["alarms", "cases", "devices", "homeassistant"], ...] = Field(
         (),
-        description="what to tell other platforms under city/alarms, city/cases and city/devices, retained",
+        description="what to tell other platforms under city/alarms, city/cases and city/devices, retained; homeassistant:"
+        " discovery documents under homeassistant/device, states under city/homestates",
     )
     publish_keep: int = Field(
         86_400, ge=0, description="seconds until the topic of what is cleared, closed or retired is emptied"
@@ -115,10 +117,11 @@ class LinkSettings(BaseModel):
         if not self.subscriptions:
             raise ValueError("nothing to subscribe to: give filters or products")
         for kind in self.publish:
-            ours = f"{ROOT}/{kind}/id"
-            if back := [one for one in self.subscriptions if matches(_plain(one), ours)]:
+            ours = HOME if kind == "homeassistant" else (f"{ROOT}/{kind}/id",)
+            back = [one for one in self.subscriptions for topic in ours if matches(_plain(one), topic)]
+            if back:
                 raise ValueError(
-                    f"{back[0]!r} would bring back what is published under {ROOT}/{kind};"
+                    f"{back[0]!r} would bring back what is published under {ours[0].rpartition('/')[0]};"
                     f" name the channels: {', '.join(OWN)}"
                 )
         return self

@@ -1,21 +1,29 @@
 """LoRaWAN network servers, behind a link or at the endpoint: which of them heard a device last, and what became of downlinks.
 
-The way down is the way of the last uplink. Before the first one since the start there is none, and a command waits.
+The way down is the way of the last uplink, and is kept in operations. Before a device's first one there is none, and a
+command waits.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, NamedTuple, Protocol
 
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from drivers.lorawan import downlinks
 from drivers.lorawan.downlinks import Fate
+from gateway.clock import Clock
+from gateway.errors import StoreError
+
+log = logging.getLogger(__name__)
 
 ENDPOINT = ""  # in place of a link's name
+SAVE: Final = 1.0  # real seconds between two saves of ways that have changed
+Key = tuple[str, int]  # family, and index of a device
 
 
 class Heard(NamedTuple):
@@ -25,20 +33,58 @@ class Heard(NamedTuple):
     link: str
 
 
+class WayStore(Protocol):
+    """gateway.ingest.lorawan_ways."""
+
+    async def load(self) -> dict[Key, Heard]: ...
+
+    async def save(self, ways: Mapping[Key, Heard]) -> None: ...
+
+
 class NetworkServers(Collector):
     """fate: told what a server says of a command of ours. One entry a device; register it for /metrics."""
 
-    def __init__(self, fate: Callable[[Fate], object] = lambda _fate: None) -> None:
+    def __init__(
+        self, fate: Callable[[Fate], object] = lambda _fate: None, rows: WayStore | None = None
+    ) -> None:
         self._fate = fate
-        self._last: dict[tuple[str, int], Heard] = {}
+        self._rows = rows
+        self._last: dict[Key, Heard] = {}
+        self._changed: dict[Key, Heard] = {}  # and not saved yet
         self._counts = Counter(queued=0, sent=0, delivered=0, failed=0, foreign=0)
 
     def heard(self, family: str, index: int, topic: str, link: str) -> None:
         """An uplink of this device came under this topic."""
-        self._last[family, index] = Heard(topic, link)
+        way = Heard(topic, link)
+        if self._last.get((family, index)) != way:
+            self._last[family, index] = self._changed[family, index] = way
 
     def last(self, family: str, index: int) -> Heard | None:
         return self._last.get((family, index))
+
+    async def load(self) -> None:
+        """The ways that were known before; call it before anything is heard."""
+        if self._rows is not None:
+            self._last = await self._rows.load()
+
+    async def keep(self, clock: Clock) -> None:
+        """Save what has changed, now and then; until cancelled."""
+        while True:
+            await clock.sleep(SAVE)
+            await self.save()
+
+    async def save(self) -> None:
+        """What has changed since the last time; where operations cannot be written, later."""
+        if self._rows is None or not self._changed:
+            return
+        changed, self._changed = self._changed, {}
+        try:
+            await self._rows.save(changed)
+        except StoreError as error:
+            self._changed = changed | self._changed
+            log.warning(
+                "the ways down to %d LoRaWAN devices are not saved yet: %s", len(self._changed), error
+            )
 
     def queued(self) -> None:
         """A downlink has left for its server."""

@@ -19,6 +19,7 @@ from drivers.telemetry import SECOND
 from gateway.clock import Clock
 from gateway.errors import LinkError, StoreError
 from gateway.notify import outbox
+from gateway.notify.channels.apprise import AppriseChannel
 from gateway.notify.channels.channel import Channel, UndeliverableError
 from gateway.notify.channels.dingtalk import DINGTALK
 from gateway.notify.channels.feishu import FEISHU
@@ -28,6 +29,8 @@ from gateway.notify.channels.paced import PacedChannel
 from gateway.notify.channels.robot import RobotChannel
 from gateway.notify.channels.webhook import WebhookChannel
 from gateway.notify.channels.wecom import WECOM
+from gateway.notify.cloudevents import Events
+from gateway.notify.links import Links
 from gateway.notify.outbox import Delivery, Verdict
 from gateway.notify.settings import NotifySettings
 from gateway.notify.text import worst
@@ -208,15 +211,23 @@ def backoff(attempts: int, settings: NotifySettings, chance: random.Random) -> i
     return chance.randint(0, bound)
 
 
-def channels(settings: NotifySettings, clock: Clock, zone: str) -> dict[str, Channel]:
-    """The channels that the configuration names. zone: the city's, for what people read."""
+def channels(
+    settings: NotifySettings,
+    clock: Clock,
+    zone: str,
+    links: Links | None = None,
+    events: Events | None = None,
+) -> dict[str, Channel]:
+    """The channels that the configuration names. zone: the city's, for what people read; links: to answer by."""
     named: dict[str, Channel] = {each.name: LogChannel() for each in settings.log}
-    named |= {each.name: WebhookChannel(each, clock) for each in settings.webhook}
+    told = events or Events(settings.source, settings.base_url)
+    named |= {each.name: WebhookChannel(each, clock, told) for each in settings.webhook}
     robots = (
         *((WECOM, each) for each in settings.wecom),
         *((DINGTALK, each) for each in settings.dingtalk),
         *((FEISHU, each) for each in settings.feishu),
     )
     here = ZoneInfo(zone)
-    named |= {each.name: MailChannel(each, clock, here) for each in settings.mail}
-    return named | {each.name: RobotChannel(platform, each, clock, here) for platform, each in robots}
+    named |= {each.name: MailChannel(each, clock, here, links=links) for each in settings.mail}
+    named |= {each.name: AppriseChannel(each, clock, here, links) for each in settings.apprise}
+    return named | {each.name: RobotChannel(platform, each, clock, here, links) for platform, each in robots}

@@ -16,10 +16,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.cases.record import Message, plain
 from gateway.errors import Conflict, NotFound
+from gateway.notify import escalation
+from gateway.notify.answered import UNREAD
 from gateway.notify.settings import ChannelSettings
 from gateway.store.schema.cases import UNDELIVERED, outbox
 
 DETAIL: Final = 500  # characters kept of an error
+PORTION: Final = 500  # subjects in one statement
 
 
 class OutboxState(StrEnum):
@@ -67,16 +70,35 @@ class Outbox:
         """One row for each message and channel that wants it; one that stands already stays as it is.
 
         In quiet hours a row counts from their end on, unless its message is urgent: then nothing held of its subject
-        keeps it back.
+        keeps it back. What another message speaks for is taken back, where nobody has tried to send it yet.
         """
         for channel in self.channels:
             wanted = [message for message in messages if channel.wants(message)]
             rows = [_row(channel.name, each, channel.due(each, now, self._zone)) for each in wanted]
             if rows:
                 conn.execute(_insert_if_new(conn), rows)
+                escalation.watch(conn, channel, wanted, {row["key"]: row["next_at"] for row in rows})
             if rows and channel.quiet is not None:
-                urgent = {row["subject"] for row in rows if row["next_at"] == now}
-                _bring_forward(conn, channel.name, urgent, now)
+                soon = now + channel.wait
+                urgent = {row["subject"] for row in rows if row["next_at"] == soon}
+                _bring_forward(conn, channel.name, urgent, soon)
+            if not channel.each:
+                _take_back(conn, channel.name, {each.subject for each in messages if each.hushed})
+
+    def escalate(self, conn: Connection, now: int) -> int:
+        """What nobody has answered in time goes to the next channel, at any hour; gives how many do."""
+        named = {channel.name: channel for channel in self.channels}
+        gone = 0
+        for name, told in escalation.overdue(conn, now):
+            here = named.get(name)
+            after = named.get(here.escalate_to) if here else None
+            if here is None or after is None:  # the configuration knows that chain no more
+                continue
+            row = _row(after.name, told, now) | {"key": f"{told.key}:{UNREAD}:{name}"}
+            conn.execute(_insert_if_new(conn), [row])
+            escalation.wait(conn, after, told.subject, now)
+            gone += 1
+        return gone
 
 
 def due(conn: Connection, channel: str, now: int, limit: int) -> list[Delivery]:
@@ -193,11 +215,18 @@ def _row(channel: str, message: Message, due: int) -> dict[str, Any]:
     }
 
 
-def _bring_forward(conn: Connection, channel: str, subjects: Collection[str], now: int) -> None:
+def _bring_forward(conn: Connection, channel: str, subjects: Collection[str], soon: int) -> None:
     c = outbox.c
-    held = (c.channel == channel, c.subject.in_(subjects), c.state == OutboxState.PENDING, c.next_at > now)
+    held = (c.channel == channel, c.subject.in_(subjects), c.state == OutboxState.PENDING, c.next_at > soon)
     if subjects:
-        conn.execute(update(outbox).where(*held).values(next_at=now))
+        conn.execute(update(outbox).where(*held).values(next_at=soon))
+
+
+def _take_back(conn: Connection, channel: str, subjects: Collection[str]) -> None:
+    c, named = outbox.c, sorted(subjects)
+    for start in range(0, len(named), PORTION):
+        mine = (c.channel == channel, c.subject.in_(named[start : start + PORTION]))
+        conn.execute(delete(outbox).where(*mine, c.state == OutboxState.PENDING, c.attempts == 0))
 
 
 def _insert_if_new(conn: Connection) -> Insert:

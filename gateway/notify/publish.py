@@ -19,6 +19,7 @@ from gateway.cases.lifecycle import AlarmState, CaseState
 from gateway.cases.record import Alarm, Case, Message, message, plain
 from gateway.clock import SECOND
 from gateway.ingest.link_settings import LinkSettings
+from gateway.notify import home
 from gateway.notify.channels.link import FORGET
 from gateway.notify.outbox import Outbox, OutboxState
 from gateway.notify.settings import ChannelSettings
@@ -26,7 +27,13 @@ from gateway.store.schema import cases as schema
 from gateway.store.schema.publishing import publication
 from gateway.store.schema.registry import device, meta
 
-SINGULAR: Final = {"alarms": "alarm", "cases": "case", "devices": "device"}
+KINDS: Final = {
+    "alarms": ("alarm",),
+    "cases": ("case",),
+    "devices": ("device",),
+    "homeassistant": home.KINDS,
+}
+SCANNED: Final = frozenset(("device", home.CONFIG))  # kinds that follow the registry
 OVER: Final = frozenset((AlarmState.CLEARED, CaseState.CLOSED, CaseState.VOID))
 PORTION: Final = 500  # devices or topics in one transaction, and devices that wait in the outbox at most
 OVERLAP: Final = 60 * SECOND  # by which a change may be written later than one that began after it
@@ -38,6 +45,7 @@ class PublishSettings(ChannelSettings):
     """Not an operator's to name."""
 
     name: str = Field(max_length=64)
+    each: bool = True  # what stands at the broker is the truth of each
 
 
 class State(Struct, frozen=True):
@@ -81,6 +89,8 @@ class Publishing:
         self._others.post(conn, messages, now)
         for channel in self.channels.values():
             _tell(conn, channel, messages, now)
+            if home.STATE in channel.kinds and (devices := home.changed(messages)):
+                _tell(conn, channel, home.states(conn, devices), now)
 
     def begin(self, conn: Connection, now: int) -> None:
         """Once, at the start: kinds that are new are told, kinds that are published no more are taken back."""
@@ -99,7 +109,7 @@ class Publishing:
         for link, channel in self.channels.items():
             if lost.get(link, 0) > seen.lost.get(link, 0):
                 _tell_all(conn, channel, channel.kinds, now)
-            if "device" in channel.kinds and (generation, lost) != (seen.generation, seen.lost):
+            if SCANNED & set(channel.kinds) and (generation, lost) != (seen.generation, seen.lost):
                 scans[link] = _from_the_overlap(_load(conn, channel))
             if link in scans:
                 _discover(conn, channel, link, scans, now)
@@ -118,7 +128,7 @@ def _tell_all(conn: Connection, channel: Channel, kinds: Sequence[str], now: int
         *(_standing(conn, schema.case, schema.OPEN, Case, now) if "case" in kinds else ()),
     ]
     _tell(conn, channel, [_in_era(one, state.era) for one in told], now)
-    if "device" in kinds:
+    if SCANNED & set(kinds):
         state = msgspec.structs.replace(state, updated=0, device="")
     _save(conn, channel, state)
 
@@ -135,6 +145,8 @@ def _discover(conn: Connection, channel: Channel, link: str, scans: dict[str, St
     beyond = tuple_(c.updated, c.id) > tuple_(scan.updated, scan.device)
     found = conn.execute(select(device).where(beyond).order_by(c.updated, c.id).limit(PORTION)).all()
     _tell(conn, channel, [_discovered(row, scan.era) for row in found], now)
+    if found and home.CONFIG in channel.kinds:
+        _show_at_home(conn, channel, link, found, scan.era, now)
     if found:
         scan = msgspec.structs.replace(scan, updated=found[-1].updated, device=found[-1].id)
         if scan.updated >= _load(conn, channel).updated:
@@ -145,9 +157,22 @@ def _discover(conn: Connection, channel: Channel, link: str, scans: dict[str, St
         scans[link] = scan
 
 
+def _show_at_home(
+    conn: Connection, channel: Channel, link: str, found: Sequence[Row[Any]], era: int, now: int
+) -> None:
+    """Devices and how they stand, for Home Assistant; retired ones go at once."""
+    living = [row for row in found if not row.retired]
+    _tell(conn, channel, [home.config(row._mapping, link, era) for row in living], now)  # noqa: SLF001 - its public name
+    _tell(conn, channel, home.states(conn, {row.id: f"{row.updated}:{era}" for row in living}), now)
+    gone = [f"{kind}:{row.id}" for row in found if row.retired for kind in home.KINDS]
+    c = publication.c
+    shown = select(c.subject).where(c.channel == channel.name, c.subject.in_(gone))
+    _forget(conn, channel, conn.scalars(shown).all(), now)
+
+
 def _channel(link: LinkSettings) -> Channel:
     name = f"link:{link.name}"
-    kinds = tuple(SINGULAR[kind] for kind in dict.fromkeys(link.publish))
+    kinds = tuple(kind for word in dict.fromkeys(link.publish) for kind in KINDS[word])
     return Channel(name, kinds, link.publish_keep * SECOND, Outbox([PublishSettings(name=name)]))
 
 
@@ -209,6 +234,8 @@ def _queued(told: Message) -> Message:
 
 def _over(told: Message) -> bool:
     kind = told.event.partition(".")[0]
+    if kind in home.KINDS:
+        return False
     record = told.payload[kind]
     return bool(record["retired"]) if kind == "device" else record["state"] in OVER
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from importlib import import_module
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Final, Literal, Self
+from warnings import catch_warnings, simplefilter
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, field_validator, model_validator
 
 from drivers.telemetry import DAY, MINUTE, SECOND
 from gateway.cases.record import SEVERITIES, Message, rank
@@ -32,23 +34,30 @@ class ChannelSettings(BaseModel):
     families: tuple[str, ...] = ()  # () = all
     areas: tuple[str, ...] = ()  # paths, each with all below it; () = all
     severity: str = Field(default=SEVERITIES[0], pattern=SEVERITY)  # the least
+    each: bool = False  # also what a storm, or the alarm that explains it, speaks for
+    wait: Span = Field(default=0, ge=0)  # a message waits so long for what may speak for it
     quiet: QuietHours | None = None  # by the city's wall clock; what comes then is held to their end
     quiet_severity: str = Field(default=SEVERITIES[-1], pattern=SEVERITY)  # so bad it comes at any hour
+    escalate_to: str = ""  # the channel that is told what nobody has answered; "" = none
+    escalate_after: Span = Field(default=15 * MINUTE, gt=0)
+    escalate_severity: str = Field(default=SEVERITIES[-1], pattern=SEVERITY)  # the least
 
     def wants(self, message: Message) -> bool:
         """Whether this channel is told of the message."""
         return (
-            any(fnmatchcase(message.event, pattern) for pattern in self.events)
+            (self.each or not message.hushed)
+            and any(fnmatchcase(message.event, pattern) for pattern in self.events)
             and (not self.families or message.family in self.families)
             and (not self.areas or any(_inside(message.area, area) for area in self.areas))
             and rank(message.severity) >= rank(self.severity)
         )
 
     def due(self, message: Message, now: int, zone: ZoneInfo) -> int:
-        """When the message may go out, µs UTC: now, or at the end of the quiet hours."""
+        """When the message may go out, µs UTC: once it has waited, and at the end of the quiet hours."""
+        soon = now + self.wait
         if self.quiet is None or rank(message.severity) >= rank(self.quiet_severity):
-            return now
-        return max(now, quiet.end(self.quiet, now, zone) or now)
+            return soon
+        return max(soon, quiet.end(self.quiet, now, zone) or soon)
 
 
 class LogSettings(ChannelSettings):
@@ -69,6 +78,7 @@ class WebhookSettings(HttpSettings):
 
     url: HttpUrl
     secret: SecretStr = Field(min_length=16)  # signs every request
+    format: Literal["citygate", "cloudevents"] = "citygate"
 
 
 class RobotSettings(HttpSettings):
@@ -123,6 +133,28 @@ class MailSettings(ChannelSettings):
         return self
 
 
+class AppriseSettings(ChannelSettings):
+    """`[[notify.apprise]]`: addresses as the Apprise library writes them."""
+
+    urls: tuple[SecretStr, ...] = Field(min_length=1, max_length=20)
+    language: Language = "zh"
+    per_minute: int = Field(default=20, ge=1, le=1_000)  # messages; what is more comes together in one
+    timeout: Span = Field(default=10 * SECOND, gt=0)  # real time, for connecting and for an answer
+
+    @field_validator("urls")
+    @classmethod
+    def _spoken(cls, urls: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        apprise = import_module("apprise")  # slow to load, and most cities have none of these
+        with catch_warnings():
+            simplefilter("ignore", DeprecationWarning)  # its plugins are loaded here, some of them old
+            known = [apprise.Apprise.instantiate(url.get_secret_value()) for url in urls]
+        for number, (url, service) in enumerate(zip(urls, known, strict=True)):
+            if service is None:
+                kind = url.get_secret_value().partition("://")[0]
+                raise ValueError(f"Apprise cannot use number {number}, a {kind!r:.40} address")
+        return urls
+
+
 class NotifySettings(BaseModel):
     """`[notify]`."""
 
@@ -138,16 +170,32 @@ class NotifySettings(BaseModel):
         default=3 * DAY, gt=0
     )  # older than this and still failing: dead, for a person to see
     keep: Span = Field(default=7 * DAY, gt=0)  # delivered messages are forgotten after this
+    base_url: str = Field(
+        default="", pattern=r"^(https?://[^\s?#]+)?$"
+    )  # where people reach the API; "" = no links
+    source: str = Field(
+        default="urn:citygate", pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[!-~]+$"
+    )  # URI of CloudEvents
+    link_life: Span = Field(default=3 * DAY, gt=0)  # a link in a message opens so long
     log: tuple[LogSettings, ...] = (LogSettings(),)
     webhook: tuple[WebhookSettings, ...] = ()
     wecom: tuple[WeComSettings, ...] = ()
     dingtalk: tuple[DingTalkSettings, ...] = ()
     feishu: tuple[FeishuSettings, ...] = ()
     mail: tuple[MailSettings, ...] = ()
+    apprise: tuple[AppriseSettings, ...] = ()
 
     @property
     def channels(self) -> tuple[ChannelSettings, ...]:
-        return (*self.log, *self.webhook, *self.wecom, *self.dingtalk, *self.feishu, *self.mail)
+        return (
+            *self.log,
+            *self.webhook,
+            *self.wecom,
+            *self.dingtalk,
+            *self.feishu,
+            *self.mail,
+            *self.apprise,
+        )
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -155,6 +203,21 @@ class NotifySettings(BaseModel):
         twins = sorted({name for name in names if names.count(name) > 1})
         if twins:
             raise ValueError(f"two channels are named {', '.join(twins)}")
+        return self
+
+    @model_validator(mode="after")
+    def _chains_end(self) -> Self:
+        """Every chain of escalation names channels that are there, and comes to an end."""
+        to = {channel.name: channel.escalate_to for channel in self.channels}
+        for name, first in to.items():
+            seen, here = {name}, first
+            while here:
+                if here not in to:
+                    raise ValueError(f"escalate_to names {here}, and there is no such channel")
+                if here in seen:
+                    raise ValueError(f"escalate_to goes round in a circle: {name} … {here}")
+                seen.add(here)
+                here = to[here]
         return self
 
 

@@ -10,6 +10,7 @@ from datetime import tzinfo
 from typing import Any, Final, NamedTuple
 
 from gateway.cases.record import rank
+from gateway.notify.links import Links
 from gateway.notify.moment import moment
 from gateway.notify.outbox import Delivery
 from gateway.notify.settings import Language
@@ -27,6 +28,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "alarm.acknowledge": ("Alarm acknowledged", "告警已确认"),
     "alarm.shelve": ("Alarm shelved", "告警已搁置"),
     "alarm.unshelve": ("Alarm back from the shelf", "告警恢复提示"),
+    "alarm.suppress": ("Alarm explained by another", "告警已归并抑制"),
+    "alarm.unsuppress": ("Alarm no longer explained", "告警解除抑制"),
     "case.file": ("Case filed", "案件立案"),
     "case.dispatch": ("Case dispatched", "案件派遣"),
     "case.accept": ("Case accepted", "案件已接单"),
@@ -42,6 +45,19 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "case.close": ("Case closed", "案件结案"),
     "case.reopen": ("Case reopened", "案件重开"),
     "case.void": ("Case void", "案件作废"),
+    "case.fold": ("Case goes on in another", "案件已归并"),
+    "case.merge": ("Case merged into another", "案件合并结束"),
+    "case.split": ("Case split", "案件拆分"),
+    "case.merged": ("Another case merged into it", "其他案件并入"),
+    "case.alarm_moved": ("Alarm moved between cases", "告警移至其他案件"),
+    "case.alarm_folded": ("The case explains another alarm", "告警归并入案"),
+    "case.alarm_left": ("An alarm stands by itself again", "告警脱离案件"),
+    "case.case_gathered": ("Case gathered in a storm", "案件归入群发事件"),
+    "case.reported": ("Reported by people", "收到市民或巡查上报"),
+    "case.person_needed": ("A person must verify", "需人工核查"),
+    "case.provable": ("Telemetry can verify again", "可由遥测核查"),
+    "case.photo": ("Photo added", "新增照片"),
+    "case.visit": ("On a visit's list", "列入上门处置"),
     "case.alarm_joined": ("Alarm joined the case", "告警并入案件"),
     "case.alarm_cleared": ("The case's alarm cleared", "案件告警解除"),
     "case.alarm_raised": ("The case's alarm is back", "案件告警再次产生"),
@@ -49,7 +65,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "case.due_soon": ("Deadline near", "即将超期"),
     "case.overdue": ("Overdue", "案件超期"),
     "case.escalated": ("Escalated", "案件升级"),
+    "case.forwarded": ("Sent to another platform", "已转送其他平台"),
     "case.deadline_reckoned": ("Deadline reckoned anew", "期限重算"),
+    "alarm.unread": ("Nobody has acknowledged it", "告警逾时无人确认"),
+    "case.unread": ("Nobody has taken it on", "案件逾时无人响应"),
     "case": ("Case", "案件"),
     "device": ("Device", "设备"),
     "area": ("Area", "区域"),
@@ -57,6 +76,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "deadline": ("Deadline", "期限"),
     "crew": ("Crew", "班组"),
     "note": ("Note", "说明"),
+    "why": ("Why", "原因"),
+    "acknowledge": ("Answer", "点击确认"),
     "digest": ("messages together, the newest of each", "条消息汇总，每项取最新状态"),
     "more": ("More follow", "其余随后发送"),
 }
@@ -70,11 +91,12 @@ class Digest(NamedTuple):
 
 
 class Writer(NamedTuple):
-    """size: UTF-8 bytes that a text may have."""
+    """size: UTF-8 bytes that a text may have. links: by which a message is answered, where there are any."""
 
     language: Language
     zone: tzinfo
     size: int
+    links: Links | None = None
 
     def one(self, delivery: Delivery) -> str:
         """A message of its own."""
@@ -87,10 +109,14 @@ class Writer(NamedTuple):
             "time": self._moment(delivery.payload.get("time")),
             "deadline": self._moment(record.get("deadline")),
             "crew": record.get("crew"),
+            "why": delivery.payload.get("explanation", {}).get(self.language),
             "note": delivery.payload.get("note"),
         }
         lines = [f"{self._word(name)}{colon}{_plain(value)}" for name, value in found.items() if value]
-        return clip("\n".join([self._head(delivery), *lines]), self.size)
+        url = self.links.url(delivery) if self.links else None
+        answer = f"\n{self._word('acknowledge')}{colon}{url}" if url else ""
+        text = clip("\n".join([self._head(delivery), *lines]), self.size - len(answer.encode()))
+        return text + answer
 
     def together(self, newest: Sequence[Delivery]) -> Digest:
         """One line a subject, as many as fit, the worst first: give them in that order (see `worst`)."""

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from msgspec import json
 
 from drivers.mqtt.topics import ROOT
+from gateway.notify import home
 from gateway.notify.outbox import Delivery
 
 FORGET: Final = "forget"  # the event that empties a topic
@@ -27,8 +28,11 @@ class LinkChannel:
 
     async def deliver(self, delivery: Delivery) -> None:
         kind, _, event = delivery.event.partition(".")
-        topic = f"{ROOT}/{kind}s/{delivery.payload[kind]['id']}"
+        said = delivery.payload[kind]
+        topic = home.topic(kind, said["id"]) if kind in home.KINDS else f"{ROOT}/{kind}s/{said['id']}"
         document = {"id": delivery.key, **delivery.payload}
+        if kind == home.CONFIG:  # its form is Home Assistant's
+            document = said.get("config", {})
         await self._link.publish(topic, b"" if event == FORGET else json.encode(document))
 
     async def close(self) -> None:

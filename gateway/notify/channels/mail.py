@@ -19,6 +19,7 @@ from gateway.errors import LinkError
 from gateway.notify.channels.channel import UndeliverableError
 from gateway.notify.channels.pace import Pace, Window
 from gateway.notify.channels.paced import PacedChannel
+from gateway.notify.links import Links
 from gateway.notify.moment import moment
 from gateway.notify.settings import MailSettings
 from gateway.notify.text import Writer
@@ -34,10 +35,15 @@ class MailChannel(PacedChannel):
     """One list of people at one server. A connection a message; it runs in a thread."""
 
     def __init__(
-        self, settings: MailSettings, clock: Clock, zone: tzinfo, trust: ssl.SSLContext | None = None
+        self,
+        settings: MailSettings,
+        clock: Clock,
+        zone: tzinfo,
+        trust: ssl.SSLContext | None = None,
+        links: Links | None = None,
     ) -> None:
         pace = Pace((Window(settings.per_minute, MINUTE),), clock.monotonic)
-        super().__init__(Writer(settings.language, zone, SIZE), pace)
+        super().__init__(Writer(settings.language, zone, SIZE, links), pace)
         self._settings = settings
         self._clock = clock
         self._zone = zone

@@ -15,6 +15,7 @@ from gateway.notify.channels.outgoing import Answer, Outgoing
 from gateway.notify.channels.pace import Pace, Window
 from gateway.notify.channels.paced import PacedChannel
 from gateway.notify.channels.platform import Platform
+from gateway.notify.links import Links
 from gateway.notify.settings import RobotSettings
 from gateway.notify.text import Writer
 
@@ -24,9 +25,16 @@ HEADERS: Final = {"Content-Type": "application/json; charset=utf-8"}
 
 
 class RobotChannel(PacedChannel):
-    def __init__(self, platform: Platform, settings: RobotSettings, clock: Clock, zone: tzinfo) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        settings: RobotSettings,
+        clock: Clock,
+        zone: tzinfo,
+        links: Links | None = None,
+    ) -> None:
         pace = Pace((Window(settings.per_minute, MINUTE), *platform.bursts), clock.monotonic)
-        super().__init__(Writer(settings.language, zone, platform.size), pace)
+        super().__init__(Writer(settings.language, zone, platform.size, links), pace)
         self._platform = platform
         self._settings = settings
         self._clock = clock

@@ -16,6 +16,7 @@ from drivers.telemetry import SECOND
 from gateway.clock import Clock
 from gateway.errors import LinkError
 from gateway.notify.channels.outgoing import Outgoing
+from gateway.notify.cloudevents import MEDIA, Events
 from gateway.notify.outbox import Delivery
 from gateway.notify.settings import WebhookSettings
 
@@ -33,16 +34,20 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
 class WebhookChannel:
     """One receiver. The answer's body is not read."""
 
-    def __init__(self, settings: WebhookSettings, clock: Clock) -> None:
+    def __init__(self, settings: WebhookSettings, clock: Clock, events: Events | None = None) -> None:
+        self._events = events or Events("urn:citygate")
         self._settings = settings
         self._clock = clock
         self._outgoing = Outgoing(settings.timeout, settings.allow)
 
     async def deliver(self, delivery: Delivery) -> None:
-        body = json.encode({"id": delivery.key, **delivery.payload})
+        media, document = "application/json", {"id": delivery.key, **delivery.payload}
+        if self._settings.format == "cloudevents":
+            media, document = MEDIA, self._events.of_delivery(delivery)
+        body = json.encode(document)
         timestamp = str(self._clock.now() // SECOND)
         headers = {
-            "Content-Type": "application/json",
+            "Content-Type": media,
             TIMESTAMP: timestamp,
             SIGNATURE: sign(self._settings.secret.get_secret_value(), timestamp, body),
             EVENT: delivery.event,

@@ -175,11 +175,29 @@ async def test_a_gap_is_pulled_and_its_records_are_historical() -> None:
         answer(wire, asked, "9012", ("ExeRtn", "1"))
         await one.until(lambda: one.rows == 3)
         assert len(one.times(0, Flag.HISTORICAL)) == 2
+        hours = await wire.hears()
+        assert (hours.cn, hours.get("BeginTime")) == (
+            Cn.HOUR,
+            stamp((now - 2 * HOUR) // HOUR * HOUR, SHANGHAI),
+        )
+        assert hours.get("EndTime") == stamp((now // HOUR - 1) * HOUR, SHANGHAI)
+
+
+async def test_what_is_pulled_is_configured() -> None:
+    async with town(pull=["hour"]) as one, wired(one) as wire:
+        one.last[0] = one.clock.now() - 2 * HOUR
+        send(wire, upload(one, flag=4))
+        assert (await wire.hears()).cn == Cn.HOUR
         assert one.server.hub.counters.pulls == 1
+    async with town(pull=[]) as one, wired(one) as wire:
+        one.last[0] = one.clock.now() - 2 * HOUR
+        send(wire, upload(one, flag=5))
+        assert (await wire.hears()).cn == "9014"
+        assert one.server.hub.counters.pulls == 0
 
 
 async def test_a_line_that_was_dead_without_a_word_is_a_gap_too() -> None:
-    async with town() as one, wired(one) as wire:
+    async with town(pull=["minute"]) as one, wired(one) as wire:
         send(wire, upload(one, flag=4))
         await one.until(lambda: one.rows == 1)
         member = one.server.hub.newest("M0000")

@@ -35,10 +35,10 @@ def configuration(folder: Path, port: int, cap: float = 1.0) -> Config:
 
 
 async def settle_in(gateway: App) -> None:
+    await gateway.core.rulebook.override("dust-silent", "timeout", "", SILENT / 60, "test", "a quick test")
     for number in range(DEVICES):
         form = {"id": f"DU-{number}", "product": "generic-dust", "link": "broker"}
         await gateway.core.devices.create(form, "test")
-    await gateway.core.rulebook.override("dust-silent", "timeout", "", SILENT / 60, "test", "a quick test")
     await Town().until(lambda: next(iter(gateway.doors.links)).up)
 
 

@@ -32,6 +32,8 @@ CLOCK = CityClock()
 class Platform(asyncio.Protocol):
     """Another platform at the broker: what it knows of each topic, as of now. emptied: topics that were taken back."""
 
+    kinds = frozenset(("alarms", "cases", "devices"))
+
     def __init__(self, port: int, pattern: str = "city/#") -> None:
         self.known: dict[str, dict[str, Any]] = {}
         self.emptied: set[str] = set()
@@ -53,7 +55,7 @@ class Platform(asyncio.Protocol):
             elif isinstance(packet, Publish):
                 if packet.qos:
                     self.transport.write(pubacks((packet.packet_id,)))
-                if packet.topic.split("/")[1] in {"alarms", "cases", "devices"}:
+                if packet.topic.split("/")[1] in self.kinds:
                     self._take(packet)
 
     def _take(self, packet: Publish) -> None:

@@ -105,7 +105,11 @@ class Scene:
 
 @asynccontextmanager
 async def scene(
-    folder: Path, over: str, kind: Server = "chirpstack", faults: Faults | None = None
+    folder: Path,
+    over: str,
+    kind: Server = "chirpstack",
+    faults: Faults | None = None,
+    login: str = "lns",
 ) -> AsyncIterator[Scene]:
     broker = Broker(folder)
     link = {"name": "lns", "host": "127.0.0.1", "port": broker.port, "filters": FILTERS, "coalesce_ms": 0}
@@ -118,11 +122,12 @@ async def scene(
     lamp = Lamp()
     async with broker, App(Config.model_validate(config), clock) as gateway:
         form = {"id": EUI, "product": "nas-ul20xx", "area": "xuhui", "attributes": {"rated_power": 100}}
-        await gateway.core.devices.create(form, "test")
+        if gateway.core.directory.device(EUI) is None:
+            await gateway.core.devices.create(form, "test")
         _, secret = await gateway.core.sources.create(
-            Source("lns", ["application/#", "v3/#"], None, ""), "test"
+            Source(login, ["application/#", "v3/#"], None, ""), "test"
         )
-        at = (broker.port, None) if over == "link" else (gateway.doors.endpoint.port, ("lns", secret))
+        at = (broker.port, None) if over == "link" else (gateway.doors.endpoint.port, (login, secret))
         node = Node(EUI, NAME, codec, lamp.say, lamp.obey)
         server = NetworkServer([node], Random(7), kind, "430", login=at[1], faults=faults)
         loop = asyncio.get_running_loop()
@@ -186,6 +191,16 @@ async def test_before_its_first_uplink_there_is_no_way_to_a_lamp(tmp_path: Path)
         await it.uplink()
         await it.is_in(one, "sent")
         await it.waits_there()
+
+
+async def test_the_way_down_survives_a_restart(tmp_path: Path) -> None:
+    async with scene(tmp_path, "endpoint") as it:
+        await it.uplink()
+    async with scene(tmp_path, "endpoint", login="lns-2") as it:
+        one = await it.dim(40.0)
+        await it.is_in(one, "sent")
+        await it.waits_there()
+        assert it.lamp.told == [], "it has not spoken since the start"
 
 
 async def test_copies_and_spelled_out_zeros_are_one_reading_each(tmp_path: Path) -> None:
