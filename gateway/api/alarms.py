@@ -7,13 +7,15 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.api.auth import Operator, Reader
+from gateway.api.auth import Operator, Reader, within
 from gateway.api.page import Limit, Page
 from gateway.api.services import Services, With
 from gateway.api.span import BodyMoment, Moment
 from gateway.cases import query
 from gateway.cases.lifecycle import AlarmState
 from gateway.cases.record import Change
+from gateway.registry.roles import Principal
+from rules.explain_words import Language
 
 router: Final = APIRouter(prefix="/alarms", tags=["alarms"])
 Id = Annotated[str, Path(max_length=32)]
@@ -22,7 +24,8 @@ Id = Annotated[str, Path(max_length=32)]
 class AlarmView(BaseModel):
     """One occurrence, from its raise to the clear that ends it. raised, cleared: event time; times µs UTC.
 
-    standing: the condition holds now, shelved or not. revision counts its changes.
+    standing: the condition holds now, shelved or not. suppressed_by: "alarm:<id>" or "window:<id>", which stays when it has
+    cleared; suppression: the fold or inhibition that says so (GET /correlation), or "window". revision counts its changes. text: why, in short; in lists only.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -46,9 +49,12 @@ class AlarmView(BaseModel):
     cleared: int | None
     acknowledged: int | None
     shelved_until: int | None
+    suppressed_by: str | None
+    suppression: str
     evidence: dict[str, Any]
     case: int | None
     revision: int
+    text: str = ""
 
 
 class EventView(BaseModel):
@@ -63,6 +69,7 @@ class EventView(BaseModel):
     note: str
     revision: int
     alarm: str | None = None
+    detail: dict[str, Any] | None = None
 
 
 class AlarmFile(BaseModel):
@@ -92,30 +99,36 @@ class Shelf(Remark):
 @router.get("")
 async def list_alarms(
     services: With,
-    _: Reader,
+    caller: Reader,
     family: str = "",
     state: Annotated[list[AlarmState] | None, Query()] = None,
     area: str = "",
     device: str = "",
     case: int | None = None,
+    suppressed_by: Annotated[str, Query(max_length=64)] = "",
     since: Moment | None = None,
     after: str = "",
     limit: Limit = 100,
+    lang: Language = "en",
 ) -> Page[AlarmView]:
-    """Newest first. area: this path and all below it."""
-    want = query.Filter(family, state or (), area, device, case, since)
+    """Newest first. area: this path and all below it. suppressed_by: what "alarm:<id>" or "window:<id>" holds. lang: of `text`."""
+    want = query.Filter(family, state or (), area, device, case, since, caller.areas, suppressed_by)
     found = await services.store.read(lambda conn: query.alarms(conn, want, limit, after))
-    return Page(items=[AlarmView(**row) for row in found.items], after=found.after)
+    items = [AlarmView(**row) for row in found.items]
+    for item, text in zip(items, await services.explanations.of(items, lang, brief=True), strict=True):
+        item.text = text
+    return Page(items=items, after=found.after)
 
 
 @router.get("/{id}")
-async def get_alarm(services: With, _: Reader, id: Id) -> AlarmFile:  # noqa: A002 - the field's word, here and below
-    return await _file(services, id)
+async def get_alarm(services: With, caller: Reader, id: Id) -> AlarmFile:  # noqa: A002 - the field's word, here and below
+    return await _seen(services, caller, id)
 
 
 @router.post("/{id}/acknowledge")
 async def acknowledge(services: With, caller: Operator, id: Id, remark: Remark) -> AlarmFile:  # noqa: A002
     """Someone has seen it."""
+    await _seen(services, caller, id)
     now = services.clock.now()
     changes = await services.store.write(
         lambda conn: services.desk.acknowledge(
@@ -128,6 +141,7 @@ async def acknowledge(services: With, caller: Operator, id: Id, remark: Remark) 
 @router.post("/{id}/shelve")
 async def shelve(services: With, caller: Operator, id: Id, shelf: Shelf) -> AlarmFile:  # noqa: A002
     """Nobody hears of this rule on this device until then."""
+    await _seen(services, caller, id)
     now = services.clock.now()
     changes = await services.store.write(
         lambda conn: services.desk.shelve(
@@ -139,6 +153,7 @@ async def shelve(services: With, caller: Operator, id: Id, shelf: Shelf) -> Alar
 
 @router.post("/{id}/unshelve")
 async def unshelve(services: With, caller: Operator, id: Id, remark: Remark) -> AlarmFile:  # noqa: A002
+    await _seen(services, caller, id)
     now = services.clock.now()
     changes = await services.store.write(
         lambda conn: services.desk.unshelve(
@@ -148,9 +163,29 @@ async def unshelve(services: With, caller: Operator, id: Id, remark: Remark) -> 
     return await _told(services, id, changes)
 
 
+@router.post("/{id}/unsuppress")
+async def unsuppress(services: With, caller: Operator, id: Id, remark: Remark) -> AlarmFile:  # noqa: A002
+    """What is said to explain it does not: an alarm like any other from now on."""
+    await _seen(services, caller, id)
+    now = services.clock.now()
+    changes = await services.store.write(
+        lambda conn: services.desk.unsuppress(
+            conn, id, caller.actor, now, remark.note, revision=remark.revision
+        )
+    )
+    return await _told(services, id, changes)
+
+
 async def _told(services: Services, id: str, changes: list[Change]) -> AlarmFile:  # noqa: A002
     services.hub.publish(changes, ())
     return await _file(services, id)
+
+
+async def _seen(services: Services, caller: Principal, id: str) -> AlarmFile:  # noqa: A002
+    """Raises NotFound, and Forbidden outside the caller's areas."""
+    found = await _file(services, id)
+    within(caller, found.alarm.area)
+    return found
 
 
 async def _file(services: Services, id: str) -> AlarmFile:  # noqa: A002

@@ -14,6 +14,8 @@ from gateway.api.services import Services, With
 from gateway.errors import NotFound
 from gateway.offsets import Offset
 
+ALL: Final = 1_000_000  # clocks that are looked through for a caller who is limited to areas
+
 router: Final = APIRouter(prefix="/clocks", tags=["devices"])
 
 
@@ -44,17 +46,18 @@ def view(services: Services, one: Offset) -> ClockView:
 @router.get("")
 async def worst_clocks(
     services: With,
-    _: Reader,
+    caller: Reader,
     family: str | None = None,
     limit: Annotated[int, Query(ge=1, le=LARGEST)] = 20,
 ) -> Clocks:
     """The furthest off first, behind or ahead."""
     if family is not None and family not in services.families:
         raise NotFound(f"no family {family!r:.80}; there are: {', '.join(services.families)}")
-    items = []
-    for one in await asyncio.to_thread(services.offsets.worst, limit, family):
+    items: list[DeviceClock] = []
+    most = ALL if caller.areas else limit
+    for one in await asyncio.to_thread(services.offsets.worst, most, family):
         entry = services.directory.by_index(one.family, one.device)
-        if entry is not None and not entry.retired:
+        if len(items) < limit and entry is not None and not entry.retired and caller.covers(entry.area):
             known = view(services, one)
             items.append(DeviceClock(**known.model_dump(), device=entry.id, family=one.family))
     return Clocks(items=items, limit=services.offsets.limit)

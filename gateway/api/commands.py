@@ -8,12 +8,14 @@ from fastapi import APIRouter, Body, Header, Path, Query, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.telemetry import SECOND
-from gateway.api.auth import Approver, Commander, Reader
+from gateway.api.auth import Approver, CityApprover, CityCommander, Commander, Reader, within_device
 from gateway.api.page import Limit, Page, page
 from gateway.api.services import Services, With
 from gateway.commands.record import Instruction
 from gateway.commands.request import Wish
 from gateway.commands.selection import Target
+from gateway.errors import Forbidden
+from gateway.registry.roles import Principal
 
 router: Final = APIRouter(tags=["commands"])
 Id = Annotated[str, Path(max_length=64)]
@@ -130,38 +132,40 @@ async def ask_for(
 ) -> InstructionView:
     """Tell many devices the same, in stages; where one person may not do it alone it waits for another to agree."""
     target = Target(tuple(new.devices), new.cabinet, new.road, new.area, new.family)
-    one = await services.commands.request(_wish(new, target, key or new.key), caller.actor)
+    one = await services.commands.request(_wish(new, target, key or new.key, caller), caller.actor)
     return await _view(services, one)
 
 
 @router.get("/commands")
 async def list_instructions(
     services: With,
-    _: Reader,
+    caller: Reader,
     state: str | None = None,
     after: str | None = None,
     limit: Limit = 100,
 ) -> Page[InstructionView]:
     """Newest first. state: requested for what waits for a second person."""
-    found = await services.commands.instructions(state, after, limit + 1)
+    found = await services.commands.instructions(state, after, limit + 1, caller.areas)
     views = [await _view(services, one) for one in found]
     return page(views, limit, lambda one: f"{one.created}-{one.id}")
 
 
 @router.get("/commands/{id}")
-async def get_instruction(services: With, _: Reader, id: Id) -> InstructionView:  # noqa: A002 - the field's word
+async def get_instruction(services: With, caller: Reader, id: Id) -> InstructionView:  # noqa: A002 - the field's word
+    await _inside(services, caller, id)
     return await _view(services, await services.commands.find(id))
 
 
 @router.get("/commands/{id}/devices")
 async def list_commands_of(
     services: With,
-    _: Reader,
+    caller: Reader,
     id: Id,  # noqa: A002
     after: Annotated[int, Query(ge=0)] = 0,
     limit: Limit = 100,
 ) -> Page[CommandView]:
     """What each device is told, in order of issue."""
+    await _inside(services, caller, id)
     found = await services.commands.of_instruction(id, after, limit + 1)
     return page([CommandView.model_validate(one) for one in found], limit, lambda one: str(one.seq))
 
@@ -169,12 +173,13 @@ async def list_commands_of(
 @router.get("/commands/{id}/events")
 async def list_events(
     services: With,
-    _: Reader,
+    caller: Reader,
     id: Id,  # noqa: A002
     after: Annotated[int, Query(ge=0)] = 0,
     limit: Limit = 100,
 ) -> Page[EntryView]:
     """All that became of it and of its commands, in order: when, by whom and why."""
+    await _inside(services, caller, id)
     found = await services.commands.history(id, after, limit + 1)
     return page([EntryView.model_validate(one) for one in found], limit, lambda one: str(one.id))
 
@@ -187,6 +192,7 @@ async def approve(
     why: Annotated[Reason | None, Body()] = None,
 ) -> InstructionView:
     """A second person agrees; not the one who asked."""
+    await _inside(services, caller, id)
     reason = why.reason if why else ""
     return await _view(services, await services.commands.approve(id, caller.actor, reason))
 
@@ -199,6 +205,7 @@ async def refuse(
     why: Annotated[Reason, Body()],
 ) -> InstructionView:
     """Take back what waits for a second person; needs a reason."""
+    await _inside(services, caller, id)
     return await _view(services, await services.commands.refuse(id, caller.actor, why.reason))
 
 
@@ -211,7 +218,7 @@ async def issue_command(
     key: Key = None,
 ) -> CommandView:
     """Tell one device; kept until the device has it or it expires."""
-    one = await services.commands.request(_wish(new, Target((id,)), key), caller.actor)
+    one = await services.commands.request(_wish(new, Target((id,)), key, caller), caller.actor)
     (told,) = await services.commands.of_instruction(one.id, 0, 1)
     return CommandView.model_validate(told)
 
@@ -219,12 +226,13 @@ async def issue_command(
 @router.get("/devices/{id}/commands")
 async def list_commands(
     services: With,
-    _: Reader,
+    caller: Reader,
     id: Id,  # noqa: A002
     after: Annotated[int | None, Query(ge=0)] = None,
     limit: Limit = 100,
 ) -> Page[CommandView]:
     """Newest first."""
+    within_device(services, caller, id)
     found = await services.commands.listing(id, after, limit + 1)
     return page([CommandView.model_validate(one) for one in found], limit, lambda one: str(one.seq))
 
@@ -236,21 +244,32 @@ async def get_downlink(services: With, _: Reader) -> DownlinkView:
 
 
 @router.post("/downlink/stop")
-async def stop_downlink(services: With, caller: Commander, why: Annotated[Reason, Body()]) -> DownlinkView:
+async def stop_downlink(
+    services: With, caller: CityCommander, why: Annotated[Reason, Body()]
+) -> DownlinkView:
     """The kill switch: at once nothing goes down on any transport, and what waits never will. Needs a reason."""
     await services.commands.stop(caller.actor, why.reason)
     return _downlink(services)
 
 
 @router.post("/downlink/resume")
-async def resume_downlink(services: With, caller: Approver, why: Annotated[Reason, Body()]) -> DownlinkView:
+async def resume_downlink(
+    services: With, caller: CityApprover, why: Annotated[Reason, Body()]
+) -> DownlinkView:
     """Release the kill switch; what was stopped must be asked for anew. Needs a reason."""
     await services.commands.resume(caller.actor, why.reason)
     return _downlink(services)
 
 
-def _wish(new: CommandNew, target: Target, key: str | None) -> Wish:
-    return Wish(new.name, target, new.args, round((new.lifetime or 0) * SECOND), new.note, key)
+def _wish(new: CommandNew, target: Target, key: str | None, caller: Principal) -> Wish:
+    lifetime = round((new.lifetime or 0) * SECOND)
+    return Wish(new.name, target, new.args, lifetime, new.note, key, caller.areas)
+
+
+async def _inside(services: Services, caller: Principal, id: str) -> None:  # noqa: A002
+    """Raises Forbidden where not all its devices lie in the caller's areas."""
+    if caller.areas and not await services.commands.covers(caller.areas, id):
+        raise Forbidden("no such instruction lies in the areas that you are limited to")
 
 
 async def _view(services: Services, one: Instruction) -> InstructionView:

@@ -23,6 +23,9 @@ class Counts(BaseModel):
 
 
 @router.get("")
-async def counts(services: With, _: Reader) -> Counts:
-    tally = await services.store.read(query.counts)
-    return Counts(devices=dict(services.directory.counts()), alarms=tally["alarms"], cases=tally["cases"])
+async def counts(services: With, caller: Reader) -> Counts:
+    tally = await services.store.read(lambda conn: query.counts(conn, caller.areas))
+    devices = dict(services.directory.counts())
+    if caller.areas:
+        devices = await services.devices.counts(caller.areas)
+    return Counts(devices=devices, alarms=tally["alarms"], cases=tally["cases"])

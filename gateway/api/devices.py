@@ -10,10 +10,11 @@ import msgspec
 from fastapi import APIRouter, Path, Request, Response, status
 from pydantic import BaseModel, ConfigDict
 
-from gateway.api.auth import Reader, Registrar
+from gateway.api.auth import CityRegistrar, Reader, Registrar, within
 from gateway.api.clocks import ClockView
 from gateway.api.clocks import view as clock_view
 from gateway.api.page import Limit, Page, page
+from gateway.api.problem import MEDIA, PROBLEM
 from gateway.api.rotations import NewSecret, Overlap, renewed
 from gateway.api.services import With
 from gateway.errors import Invalid
@@ -112,7 +113,7 @@ class ImportView(BaseModel):
 @router.get("")
 async def list_devices(
     services: With,
-    _: Reader,
+    caller: Reader,
     family: str | None = None,
     product: str | None = None,
     area: str | None = None,
@@ -124,20 +125,21 @@ async def list_devices(
     limit: Limit = 100,
 ) -> Page[DeviceView]:
     """Devices in order of id. area: this path and all below it. text: how id or name begins."""
-    selection = Selection(family, product, area, parent, text, retired)
+    selection = Selection(family, product, area, parent, text, retired, caller.areas)
     found = await services.devices.listing(selection, after, limit + 1)
     return page([DeviceView.model_validate(one) for one in found], limit, lambda one: one.id)
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def create_device(services: With, caller: Registrar, new: DeviceNew) -> DeviceCreated:
+    within(caller, new.area or "")
     device, secret = await services.devices.create(given(new), caller.actor)
     return DeviceCreated(device=DeviceView.model_validate(device), secret=secret)
 
 
 @router.post(
     "/import",
-    responses={200: {"model": ImportView}, 422: {"model": ImportView}},
+    responses={200: {"model": ImportView}, 422: {"model": ImportView, "content": {MEDIA: PROBLEM}}},
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -146,7 +148,7 @@ async def create_device(services: With, caller: Registrar, new: DeviceNew) -> De
     },
 )
 async def import_devices(
-    request: Request, services: With, caller: Registrar, *, partial: bool = False
+    request: Request, services: With, caller: CityRegistrar, *, partial: bool = False
 ) -> Response:
     """Create the devices of a CSV (header: id, product, name, area, lat, lon, parent, interval, attr.<name> …).
 
@@ -161,8 +163,9 @@ async def import_devices(
 
 
 @router.get("/{id}")
-async def get_device(services: With, _: Reader, id: Id) -> DeviceDetail:  # noqa: A002 - the field's word, here and below
+async def get_device(services: With, caller: Reader, id: Id) -> DeviceDetail:  # noqa: A002 - the field's word, here and below
     one = await services.devices.get(id)
+    within(caller, one.area)
     clock = services.offsets.get(one.family, one.index)
     view = DeviceView.model_validate(one)
     return DeviceDetail(**view.model_dump(), clock=clock_view(services, clock) if clock else None)
@@ -171,18 +174,23 @@ async def get_device(services: With, _: Reader, id: Id) -> DeviceDetail:  # noqa
 @router.patch("/{id}")
 async def change_device(services: With, caller: Registrar, id: Id, change: DeviceChange) -> DeviceView:  # noqa: A002
     """A product of another family gives the device a new index, and so a new history, there."""
+    within(caller, (await services.devices.get(id)).area)
+    if change.area is not None:
+        within(caller, change.area)
     return DeviceView.model_validate(await services.devices.change(id, given(change), caller.actor))
 
 
 @router.delete("/{id}")
 async def retire_device(services: With, caller: Registrar, id: Id) -> DeviceView:  # noqa: A002
     """Take it out of service: it is locked out, its rules stop, its history stays. PATCH retired=false undoes it."""
+    within(caller, (await services.devices.get(id)).area)
     return DeviceView.model_validate(await services.devices.change(id, {"retired": True}, caller.actor))
 
 
 @router.post("/{id}/secret")
 async def rotate_secret(services: With, caller: Registrar, id: Id, overlap: Overlap = None) -> NewSecret:  # noqa: A002
     """A new secret. With an overlap the former one opens for so long too; without, nothing from now on."""
+    within(caller, (await services.devices.get(id)).area)
     return renewed(services, id, await services.devices.rotate(id, caller.actor, overlap or 0))
 
 

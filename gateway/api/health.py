@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from typing import Final
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import Metric
 from pydantic import BaseModel
 
 from gateway.api.auth import Permission, declare
@@ -43,5 +46,17 @@ async def ready(services: With, response: Response) -> Health:
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def metrics(services: With) -> Response:
-    """Prometheus text format."""
-    return Response(generate_latest(services.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    """Prometheus text format. Read at once, written out beside the loop: a thousand buses are a megabyte of text."""
+    read = _Read(list(services.metrics.registry.collect()))
+    return Response(await asyncio.to_thread(generate_latest, read), media_type=CONTENT_TYPE_LATEST)
+
+
+class _Read(CollectorRegistry):
+    """What all collectors said at one moment."""
+
+    def __init__(self, metrics: list[Metric]) -> None:
+        super().__init__()
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        return iter(self._metrics)

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
 from drivers.telemetry import HOUR
-from gateway.api.auth import Admin, Operator, Reader
+from gateway.api.auth import Admin, CityOperator, CityReader
 from gateway.api.services import Services, With
 from gateway.api.span import FARTHEST, Moment
 from gateway.errors import LinkError, NotFound
@@ -100,7 +100,7 @@ DIFFERENCES: Final[dict[int | str, dict[str, Any]]] = {
 
 
 @router.get("/parts")
-async def list_parts(services: With, _: Reader, family: str = "") -> Parts:
+async def list_parts(services: With, _: CityReader, family: str = "") -> Parts:
     """By family, day and number."""
     if family and family not in services.families:
         raise NotFound(f"no family {family!r:.80}; there are: {', '.join(services.families)}")
@@ -127,7 +127,7 @@ async def compact(services: With, _: Admin) -> Compacted:
         200: {"model": Checked, "content": {"application/x-ndjson": {}}, "description": "One Checked a line"}
     },
 )
-async def verify(services: With, _: Operator) -> StreamingResponse:
+async def verify(services: With, _: CityOperator) -> StreamingResponse:
     """Read every part from end to end: bytes, checksum and rows against the list, one JSON line each."""
     return StreamingResponse(_checked(services), media_type="application/x-ndjson")
 
@@ -141,7 +141,7 @@ async def _checked(services: Services) -> AsyncIterator[str]:
 
 
 @router.get("/mirror")
-async def mirror_status(services: With, _: Reader) -> MirrorView:
+async def mirror_status(services: With, _: CityReader) -> MirrorView:
     """How far the mirror is."""
     return MirrorView.model_validate(_mirror(services).status())
 
@@ -149,7 +149,7 @@ async def mirror_status(services: With, _: Reader) -> MirrorView:
 @router.get("/mirror/verify", response_class=StreamingResponse, responses=DIFFERENCES)
 async def verify_mirror(
     services: With,
-    _: Operator,
+    _: CityOperator,
     since: Annotated[Moment, Query(alias="from")] = -FARTHEST,
     to: Moment | None = None,
 ) -> StreamingResponse:

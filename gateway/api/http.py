@@ -7,7 +7,10 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI
 
 from gateway.api import (
+    acknowledge,
     alarms,
+    audit,
+    backtest,
     backup,
     cases,
     clocks,
@@ -16,26 +19,46 @@ from gateway.api import (
     counts,
     devices,
     evaluation,
+    events,
+    explain,
     health,
     history,
     joining,
+    oidc,
+    open311,
+    performance,
+    photos,
     problem,
     products,
     push,
     quarantine,
     readings,
+    report_files,
+    reports,
+    responsibility,
+    rosters,
     rotations,
     rules,
+    session,
     sources,
     telemetry,
     tokens,
+    tuning,
+    users,
+    visits,
     watch,
+    windows,
 )
+from gateway.api.idempotency import WRITES, Idempotency, describe
 from gateway.api.requests import Requests
 from gateway.api.services import Services
 from gateway.api.size import BodySize
 
 RESOURCES: Final = (
+    session,
+    oidc,
+    users,
+    audit,
     devices,
     evaluation,
     commands,
@@ -43,20 +66,33 @@ RESOURCES: Final = (
     clocks,
     readings,
     history,
+    backtest,
     backup,
     configuration,
     telemetry,
     push,
     products,
+    explain,
+    performance,
     alarms,
+    windows,
     cases,
+    photos,
+    report_files,  # before reports: weekly is no number
+    reports,
+    visits,
+    rosters,
+    responsibility,
     counts,
     quarantine,
+    acknowledge,
     rules,
+    tuning,
     rotations,
     sources,
     tokens,
     watch,
+    events,
 )
 
 
@@ -66,17 +102,20 @@ class Application(FastAPI):
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
             for methods in super().openapi()["paths"].values():
-                for operation in methods.values():
+                for method, operation in methods.items():
+                    if method.upper() in WRITES:
+                        describe(operation)
                     for answer in operation["responses"].values():
                         _say_media(answer.get("content", {}))
         return super().openapi()
 
 
 def _say_media(content: dict[str, Any]) -> None:
-    """A model stands under application/json; where a route declares another type besides, it means that one."""
+    """A model stands under the route's own type; where another type is declared besides, it means that one."""
     declared = [media for media, body in content.items() if not body]
-    if declared and "application/json" in content:
-        content[declared[0]] = content.pop("application/json")
+    modelled = [media for media, body in content.items() if body]
+    if declared and modelled:
+        content[declared[0]] = content.pop(modelled[0])
 
 
 def build(services: Services) -> FastAPI:
@@ -89,6 +128,7 @@ def build(services: Services) -> FastAPI:
         responses=problem.RESPONSES,
     )
     app.state.services = services
+    app.add_middleware(Idempotency, services=services)
     app.add_middleware(BodySize)
     app.add_middleware(Requests, metrics=services.metrics, clock=services.clock)
     problem.install(app)
@@ -96,5 +136,6 @@ def build(services: Services) -> FastAPI:
     for resource in RESOURCES:
         api.include_router(resource.router)
     app.include_router(api)
+    app.include_router(open311.router)
     app.include_router(health.router)
     return app

@@ -7,11 +7,12 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query, status
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.api.auth import Operator, Reader, Registrar
+from gateway.api.auth import Operator, Reader, Registrar, within
 from gateway.api.devices import DeviceChange, DeviceCreated, DeviceView, given
 from gateway.api.page import Limit, Page, page
-from gateway.api.services import With
+from gateway.api.services import Services, With
 from gateway.registry.joining import Window
+from gateway.registry.roles import Principal
 from gateway.registry.strangers import Stranger
 
 router: Final = APIRouter(tags=["joining"])
@@ -93,13 +94,13 @@ class Windows(BaseModel):
 @router.get("/unknown-devices")
 async def list_unknown(
     services: With,
-    _: Reader,
+    caller: Reader,
     id: Annotated[str | None, Query(max_length=64)] = None,  # noqa: A002 - the field's word, here and below
     after: str = "",
     limit: Limit = 100,
 ) -> Page[UnknownDevice]:
     """The newest heard first."""
-    known = [one for one in services.joining.strangers if id is None or one.id == id]
+    known = [one for one in _strangers(services, caller) if id is None or one.id == id]
     places = {one.id: place for place, one in enumerate(known)}
     start = places.get(after, -1) + 1
     found = [_unknown(one) for one in known[start : start + limit + 1]]
@@ -109,6 +110,7 @@ async def list_unknown(
 @router.post("/unknown-devices/forget", status_code=status.HTTP_204_NO_CONTENT)
 async def forget_unknown(services: With, caller: Operator, form: Named) -> None:
     """It is remembered again when it speaks again."""
+    _seen(services, caller, form.id)
     await services.joining.forget(form.id, caller.actor)
 
 
@@ -116,19 +118,23 @@ async def forget_unknown(services: With, caller: Operator, form: Named) -> None:
 async def adopt(services: With, caller: Registrar, form: Adoption) -> DeviceCreated:
     """Make it a registered device. It connects with the secret from now on; what it said before is not history."""
     fields = given(form)
+    _seen(services, caller, form.id)
+    if "area" in fields:
+        within(caller, fields["area"])
     device, secret = await services.joining.adopt(fields.pop("id"), fields, caller.actor)
     return DeviceCreated(device=DeviceView.model_validate(device), secret=secret)
 
 
 @router.get("/join-windows")
-async def list_windows(services: With, _: Reader) -> Windows:
+async def list_windows(services: With, caller: Reader) -> Windows:
     """Those that stand open, the oldest first."""
-    return Windows(items=[_window(one) for one in services.joining.windows()])
+    return Windows(items=[_window(one) for one in services.joining.windows() if caller.covers(one.area)])
 
 
 @router.post("/join-windows", status_code=status.HTTP_201_CREATED)
 async def open_window(services: With, caller: Operator, new: WindowNew) -> WindowOpened:
     """Let new devices connect, over MQTT or HTTP, into the quarantine only. It closes by itself."""
+    within(caller, new.area)
     window, secret = await services.joining.open(
         new.area, new.minutes, new.product, caller.actor, secret=new.secret
     )
@@ -138,7 +144,18 @@ async def open_window(services: With, caller: Operator, new: WindowNew) -> Windo
 @router.delete("/join-windows/{id}", status_code=status.HTTP_204_NO_CONTENT)
 async def close_window(services: With, caller: Operator, id: Annotated[str, Path(max_length=16)]) -> None:  # noqa: A002
     """Newcomers that were not adopted are disconnected; they stay in the list of unknown devices."""
+    within(caller, next((one.area for one in services.joining.windows() if one.id == id), ""))
     await services.joining.close(id, caller.actor)
+
+
+def _strangers(services: Services, caller: Principal) -> list[Stranger]:
+    """Who is limited to areas sees those that came in by a join window there."""
+    return [one for one in services.joining.strangers if caller.covers(one.area)]
+
+
+def _seen(services: Services, caller: Principal, id: str) -> None:  # noqa: A002
+    if caller.areas:
+        within(caller, next((one.area for one in _strangers(services, caller) if one.id == id), ""))
 
 
 def _unknown(one: Stranger) -> UnknownDevice:

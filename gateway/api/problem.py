@@ -41,6 +41,7 @@ class Problem(BaseModel):
     errors: list[Fault] = Field(default_factory=list)
 
 
+PROBLEM: Final = {"schema": {"$ref": "#/components/schemas/Problem"}}  # beside another type of answer
 RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     "default": {"model": Problem, "description": "A problem document", "content": {MEDIA: {}}}
 }

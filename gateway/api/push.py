@@ -20,7 +20,7 @@ from drivers.lorawan.codec import names_of
 from drivers.mapped import device_id
 from drivers.products.product import Product
 from drivers.refusal import Reason, Refusal, Refused
-from gateway.api.auth import Permission, declare, may, turned_away
+from gateway.api.auth import Permission, by_token, declare, may, turned_away
 from gateway.api.products import TEXT, unhex
 from gateway.api.services import Services, With
 from gateway.api.telemetry import PATIENCE, Answer, Item
@@ -28,6 +28,7 @@ from gateway.errors import Forbidden, NotFound, TooLarge, Unauthorized, Unavaila
 from gateway.ingest.http_push import Push
 from gateway.ingest.inbox import Frame
 from gateway.registry.directory import SOURCE, Entry, Principal
+from gateway.registry.roles import Areas, covers
 
 router: Final = APIRouter(prefix="/push", tags=["telemetry"])
 LIMITS: Final = Limits(size=256 * 1024, depth=16, readings=1_000)
@@ -41,10 +42,11 @@ WAYS: Final = (
 
 
 class Speaker(NamedTuple):
-    """principal None: an operator, who may speak for any device."""
+    """principal None: an operator, who may speak for any device of their areas."""
 
     name: str
     principal: Principal | None
+    areas: Areas = ()
 
 
 @router.post(
@@ -109,11 +111,11 @@ def _speaker(services: Services, name: str, headers: Mapping[str, str], body: by
             raise Unauthorized("the signature is not the source's of this body")
         return Speaker(name, principal)
     secret = _secret(name, headers.get("authorization", ""))
-    token = services.tokens.authenticate(secret)
+    token = by_token(services, secret)
     if token is not None:
         if not may(token, Permission.OPERATE):
             raise Forbidden(f"role {token.role} may not push telemetry", permission=str(Permission.OPERATE))
-        return Speaker(token.name, None)
+        return Speaker(token.name, None, token.areas)
     if services.directory.voice(secret) != Principal(SOURCE, name):
         raise Unauthorized(WAYS)
     return Speaker(name, Principal(SOURCE, name))
@@ -190,6 +192,8 @@ def _device(services: Services, speaker: Speaker, kind: Product | None, names: t
         entry = directory.named(speaker.principal, names)
     else:
         entry = directory.called(names)
+    if not covers(speaker.areas, entry.area):
+        raise Refused(Reason.FOREIGN_TOPIC, f"{entry.id} lies outside the areas of {speaker.name}")
     if kind is not None and entry.product != kind.id:
         raise Refused(Reason.FOREIGN_TOPIC, f"{entry.id} is registered as {entry.product}, not as {kind.id}")
     return entry

@@ -9,10 +9,12 @@ from pydantic import BaseModel
 from sqlalchemy import select
 
 from drivers.refusal import Reason
-from gateway.api.auth import Reader
+from gateway.api.auth import CityReader, Reader
 from gateway.api.page import Limit, Page, page
 from gateway.api.services import With
+from gateway.registry.rows import within
 from gateway.store.schema.cases import quarantine as table
+from gateway.store.schema.registry import device as device_table
 
 router: Final = APIRouter(prefix="/quarantine", tags=["quarantine"])
 
@@ -40,18 +42,22 @@ class Refusals(BaseModel):
 @router.get("")
 async def list_samples(
     services: With,
-    _: Reader,
+    caller: Reader,
     reason: Reason | None = None,
     device: str | None = None,
     after: Annotated[int | None, Query(ge=0)] = None,
     limit: Limit = 100,
 ) -> Page[Sample]:
-    """Newest first."""
+    """Newest first. Who is limited to areas sees what devices there sent."""
     query = select(table).order_by(table.c.id.desc()).limit(limit + 1)
     if reason is not None:
         query = query.where(table.c.reason == str(reason))
     if device is not None:
         query = query.where(table.c.device == device)
+    if caller.areas:
+        query = query.where(
+            table.c.device.in_(select(device_table.c.id).where(within(device_table.c.area, caller.areas)))
+        )
     if after is not None:
         query = query.where(table.c.id < after)
     rows = await services.store.read(lambda conn: conn.execute(query).all())
@@ -72,6 +78,6 @@ async def list_samples(
 
 
 @router.get("/counts")
-async def count_refusals(services: With, _: Reader) -> Refusals:
+async def count_refusals(services: With, _: CityReader) -> Refusals:
     counts = services.quarantine.counts
     return Refusals(counts={str(reason): n for reason, n in sorted(counts.items())}, total=counts.total())

@@ -13,13 +13,14 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from drivers.telemetry import DAY, MINUTE, Family, Flag, Kind, Quality
-from gateway.api.auth import Reader
+from gateway.api.auth import Reader, within_device
 from gateway.api.page import Limit, Page, page
 from gateway.api.services import Services, With
 from gateway.api.span import FARTHEST, Moment, Span
 from gateway.errors import Invalid, NotFound
 from gateway.history.query import Buckets, Readings
 from gateway.registry.directory import Entry
+from gateway.registry.roles import Principal
 
 router: Final = APIRouter(tags=["readings"])
 Id = Annotated[str, Path(max_length=64)]
@@ -82,9 +83,9 @@ class Series(BaseModel):
 
 
 @router.get("/devices/{id}/latest")
-async def latest(services: With, _: Reader, id: Id) -> Newest:  # noqa: A002 - the field's word, here and below
+async def latest(services: With, caller: Reader, id: Id) -> Newest:  # noqa: A002 - the field's word, here and below
     """The newest value of each point; it never goes back in time."""
-    entry, family = _device(services, id)
+    entry, family = _device(services, caller, id)
     known = services.latest.get(family.name, entry.index)
     points = family.points
     values = {
@@ -102,7 +103,7 @@ async def latest(services: With, _: Reader, id: Id) -> Newest:  # noqa: A002 - t
 @router.get("/devices/{id}/readings")
 async def readings(
     services: With,
-    _: Reader,
+    caller: Reader,
     id: Id,  # noqa: A002
     since: Annotated[Moment | None, Query(alias="from")] = None,
     to: Moment | None = None,
@@ -111,7 +112,7 @@ async def readings(
     limit: Limit = 100,
 ) -> Page[Reading]:
     """Readings of from ≤ time < to, oldest first; the last day where no span is given."""
-    entry, family = _device(services, id)
+    entry, family = _device(services, caller, id)
     end = services.clock.now() + MINUTE if to is None else to
     start = end - DAY if since is None else since
     skipped = 0
@@ -130,7 +131,7 @@ async def readings(
 @router.get("/devices/{id}/series")
 async def series(
     services: With,
-    _: Reader,
+    caller: Reader,
     id: Id,  # noqa: A002
     bucket: Span,
     since: Annotated[Moment | None, Query(alias="from")] = None,
@@ -138,7 +139,7 @@ async def series(
     points: Points = None,
 ) -> Series:
     """Min, mean, max, last and count a bucket, aligned to the epoch, of values that rules may judge."""
-    entry, family = _device(services, id)
+    entry, family = _device(services, caller, id)
     end = services.clock.now() if to is None else to
     start = end - DAY if since is None else since
     if (end - start) // bucket >= BUCKETS:
@@ -156,7 +157,7 @@ async def series(
 )
 async def export(
     services: With,
-    _: Reader,
+    caller: Reader,
     family: str,
     since: Annotated[Moment, Query(alias="from")] = -FARTHEST,
     to: Moment = FARTHEST,
@@ -164,37 +165,43 @@ async def export(
     """Every reading of a family of from ≤ time < to, by time and device, one JSON line each."""
     if family not in services.families:
         raise NotFound(f"no family {family!r:.80}; there are: {', '.join(services.families)}")
-    lines = _lines(services, services.families[family], since, to)
+    lines = _lines(services, services.families[family], since, to, caller)
     return StreamingResponse(lines, media_type="application/x-ndjson")
 
 
-async def _lines(services: Services, family: Family, start: int, end: int) -> AsyncIterator[bytes]:
-    def name(index: int) -> str:
+async def _lines(
+    services: Services, family: Family, start: int, end: int, caller: Principal
+) -> AsyncIterator[bytes]:
+    def name(index: int) -> str | None:
         entry = services.directory.by_index(family.name, index)
+        if not caller.covers(entry.area if entry else ""):
+            return None
         return entry.id if entry else f"#{index}"  # its registration was lost with the operations store
 
     async for chunk in services.queries.readings(family, start, end):
         yield await asyncio.to_thread(_encoded, chunk, name)
 
 
-def _encoded(chunk: Readings, name: Callable[[int], str]) -> bytes:
+def _encoded(chunk: Readings, name: Callable[[int], str | None]) -> bytes:
     encode = msgspec.json.encode
     return b"".join(encode(row) + b"\n" for row in _rows(chunk, name))
 
 
-def _rows(found: Readings, name: Callable[[int], str]) -> Iterator[dict[str, Any]]:
-    """name: id of a device by its index."""
+def _rows(found: Readings, name: Callable[[int], str | None]) -> Iterator[dict[str, Any]]:
+    """name: id of a device by its index; None = not for this caller."""
     values, quality = found.values.T.tolist(), found.quality.T.tolist()
     columns = (found.device, found.time, found.kind, found.received, found.tick, found.flags)
     rows = zip(*(column.tolist() for column in columns), values, quality, strict=True)
     for device, time, kind, received, tick, flags, numbers, grades in rows:
+        if (said := name(device)) is None:
+            continue
         carried = [
             (point, number, grade)
             for point, number, grade in zip(found.points, numbers, grades, strict=True)
             if grade != Quality.ABSENT
         ]
         yield {
-            "device": name(device),
+            "device": said,
             "time": time,
             "kind": KINDS[kind],
             "received": received,
@@ -223,7 +230,8 @@ def _buckets(found: Buckets) -> Iterator[Bucket]:
         )
 
 
-def _device(services: Services, id: str) -> tuple[Entry, Family]:  # noqa: A002
+def _device(services: Services, caller: Principal, id: str) -> tuple[Entry, Family]:  # noqa: A002
+    within_device(services, caller, id)
     entry = services.directory.device(id)
     if entry is None:
         raise NotFound(f"no device {id!r:.80}")

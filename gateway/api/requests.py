@@ -42,14 +42,14 @@ class Requests:
         try:
             await self._app(scope, receive, counted)
         finally:
-            route = _template(scope)
+            route = template(scope)
             method = scope["method"] if scope["method"] in METHODS else "other"
             self._metrics.api_requests.labels(method, route, status).inc()
             if not streamed:
                 self._metrics.api_seconds.labels(route).observe(self._clock.monotonic() - began)
 
 
-def _template(scope: Scope) -> str:
+def template(scope: Scope) -> str:
     """The route as declared; it may not name what its router stands under."""
     template = getattr(scope.get("route"), "path", NOWHERE)
     below = template != NOWHERE and scope["path"].startswith(API) and not template.startswith(API)

@@ -9,9 +9,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from drivers.telemetry import SECOND
 from gateway.api.auth import Reader
-from gateway.api.services import With
+from gateway.api.services import Services, With
 from gateway.api.span import span
-from gateway.registry.rotation import LONGEST, Use
+from gateway.registry.directory import DEVICE
+from gateway.registry.roles import Principal
+from gateway.registry.rotation import LONGEST, Rotation, Use
 
 router: Final = APIRouter(prefix="/rotations", tags=["rotations"])
 Overlap = Annotated[
@@ -52,11 +54,18 @@ def renewed(services: With, name: str, secret: str) -> NewSecret:
     return NewSecret(secret=secret, former_until=under_way.until if under_way else None)
 
 
+def _seen(services: Services, caller: Principal, one: Rotation) -> bool:
+    """Sources speak for many areas: only who is limited to none sees theirs."""
+    entry = services.directory.device(one.name) if one.kind == DEVICE else None
+    return caller.covers(entry.area if entry else "")
+
+
 @router.get("")
-async def list_rotations(services: With, _: Reader) -> RotationList:
+async def list_rotations(services: With, caller: Reader) -> RotationList:
     """Former secrets that still open, the one that ends first at the top."""
-    found = sorted(services.directory.rotations, key=lambda one: (one.until, one.name))
+    known = [one for one in services.directory.rotations if _seen(services, caller, one)]
+    found = sorted(known, key=lambda one: (one.until, one.name))
     return RotationList(
-        waiting=services.directory.rotations.waiting,
+        waiting=sum(one.use is not Use.NEW for one in known),
         items=[RotationView.model_validate(one) for one in found],
     )

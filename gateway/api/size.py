@@ -8,9 +8,11 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.problem import of_caller
+from gateway.cases.photos import LARGEST
 from gateway.errors import TooLarge
 
 SMALL: Final = 256 * 1024
+PHOTO: Final = LARGEST + 1024
 LIMITS: Final = {"/api/v1/telemetry": 1024 * 1024, "/api/v1/devices/import": 128 * 1024 * 1024}
 
 
@@ -24,7 +26,7 @@ class BodySize:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = LIMITS.get(scope["path"], SMALL)
+        limit = _limit(scope["path"])
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > limit:
             await of_caller(_too_large(limit))(scope, receive, send)
@@ -40,6 +42,10 @@ class BodySize:
             return message
 
         await self._app(scope, measured, send)
+
+
+def _limit(path: str) -> int:
+    return PHOTO if path.endswith("/photos") else LIMITS.get(path, SMALL)
 
 
 def _too_large(limit: int) -> TooLarge:

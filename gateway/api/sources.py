@@ -7,9 +7,10 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, status
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.api.auth import Reader, Registrar
+from gateway.api.auth import CityRegistrar, Reader
 from gateway.api.rotations import NewSecret, Overlap, renewed
-from gateway.api.services import With
+from gateway.api.services import Services, With
+from gateway.registry.roles import Principal
 from gateway.registry.sources import Source
 
 router: Final = APIRouter(prefix="/sources", tags=["sources"])
@@ -47,23 +48,34 @@ class SourceList(BaseModel):
 
 
 @router.get("")
-async def list_sources(services: With, _: Reader) -> SourceList:
-    return SourceList(items=[SourceView.model_validate(one) for one in await services.sources.listing()])
+async def list_sources(services: With, caller: Reader) -> SourceList:
+    """Who is limited to areas sees those that speak for nothing else."""
+    found = [one for one in await services.sources.listing() if _inside(services, caller, one)]
+    return SourceList(items=[SourceView.model_validate(one) for one in found])
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
-async def create_source(services: With, caller: Registrar, new: SourceNew) -> SourceCreated:
+async def create_source(services: With, caller: CityRegistrar, new: SourceNew) -> SourceCreated:
     source, secret = await services.sources.create(Source(**new.model_dump()), caller.actor)
     return SourceCreated(source=SourceView.model_validate(source), secret=secret)
 
 
 @router.post("/{name}/secret")
-async def rotate_secret(services: With, caller: Registrar, name: Name, overlap: Overlap = None) -> NewSecret:
+async def rotate_secret(
+    services: With, caller: CityRegistrar, name: Name, overlap: Overlap = None
+) -> NewSecret:
     """A new secret. With an overlap the former one opens for so long too; without, nothing from now on."""
     return renewed(services, name, await services.sources.rotate(name, caller.actor, overlap or 0))
 
 
 @router.delete("/{name}", status_code=status.HTTP_204_NO_CONTENT)
-async def remove_source(services: With, caller: Registrar, name: Name) -> None:
+async def remove_source(services: With, caller: CityRegistrar, name: Name) -> None:
     """It may not connect any more."""
     await services.sources.remove(name, caller.actor)
+
+
+def _inside(services: Services, caller: Principal, one: Source) -> bool:
+    if one.devices is None:
+        return caller.covers(one.area or "")
+    entries = [services.directory.device(id) for id in one.devices]  # noqa: A001 - the field's word
+    return all(caller.covers(entry.area if entry else "") for entry in entries)

@@ -14,6 +14,7 @@ import numpy as np
 from msgspec import Struct
 
 from drivers.telemetry import Batch, Quality
+from gateway.registry.roles import Areas, covers
 
 QUEUE: Final = 1_000
 SUBSCRIBERS: Final = 200
@@ -33,15 +34,20 @@ class Change(Protocol):
 
 
 class Wanted(Struct, frozen=True):
-    """What a subscriber hears of. kinds: alarm, case. devices: index → id, by family, whose readings it wants."""
+    """What a subscriber hears of. kinds: alarm, case. devices: index → id, by family, whose readings it wants.
+
+    areas: that it is limited to; () = the whole city.
+    """
 
     kinds: frozenset[str]
     family: str = ""
     area: str = ""
     devices: Mapping[str, Mapping[int, str]] = {}
+    areas: Areas = ()
 
     def hears(self, change: Change) -> bool:
         inside = not self.area or change.area == self.area or change.area.startswith(self.area + "/")
+        inside = inside and covers(self.areas, change.area)
         return change.kind in self.kinds and inside and self.family in {"", change.family}
 
 

@@ -17,12 +17,13 @@ from pydantic import BaseModel
 from drivers.jsonscan import Limits, parse
 from drivers.mqtt.topics import build
 from drivers.refusal import Reason, Refusal, Refused
-from gateway.api.auth import Credentials, Permission, declare, may, secret_of, turned_away
+from gateway.api.auth import Credentials, Permission, by_token, declare, may, secret_of, turned_away
 from gateway.api.services import Services, With
 from gateway.errors import Forbidden, TooLarge, Unauthorized, Unavailable
 from gateway.ingest.http_push import Push
 from gateway.ingest.inbox import Frame
 from gateway.registry.directory import Principal
+from gateway.registry.roles import Areas, covers
 
 router: Final = APIRouter(prefix="/telemetry", tags=["telemetry"])
 ITEMS: Final = 10_000
@@ -60,10 +61,11 @@ class Said(Struct):
 
 
 class Speaker(Struct, frozen=True):
-    """Who pushes; principal None: an operator's token, which may speak for any device."""
+    """Who pushes; principal None: an operator's token, which may speak for any device of its areas."""
 
     name: str
     principal: Principal | None
+    areas: Areas = ()
 
 
 _SCHEMA: Final = {
@@ -107,6 +109,8 @@ async def push(request: Request, services: With, credentials: Credentials) -> An
     except Unauthorized as error:
         named = next((one.device for one in said if one.device), "")
         raise turned_away(services, request, named, error) from None
+    if not said:
+        return Answer(received=0, refused=[])
     if services.inbox.paused:
         raise Unavailable("the gateway is busy; send it again")
     host = request.client.host if request.client else "local"
@@ -157,11 +161,11 @@ def _said(one: object, raw: bytes) -> Said:
 
 def _speaker(services: Services, secret: bytes, said: list[Said]) -> Speaker:
     """Whose secret it is: a token's, a source's, or that of the first device named."""
-    token = services.tokens.authenticate(secret)
+    token = by_token(services, secret)
     if token is not None:
         if not may(token, Permission.OPERATE):
             raise Forbidden(f"role {token.role} may not push telemetry", permission=str(Permission.OPERATE))
-        return Speaker(token.name, None)
+        return Speaker(token.name, None, token.areas)
     named = next((one.device for one in said if one.device), "")
     principal = services.directory.voice(secret) or services.directory.authenticate(named, secret)
     if principal is None:
@@ -189,6 +193,8 @@ def _route(services: Services, speaker: Speaker, device: str, channel: str) -> t
     entry = services.directory.device(device)
     if entry is None or entry.retired:
         raise Refused(Reason.UNKNOWN_DEVICE, f"no device {device!r:.80}", device)
+    if not covers(speaker.areas, entry.area):
+        raise Refused(Reason.FOREIGN_TOPIC, f"{device} lies outside the areas of {speaker.name}", device)
     topic = build(entry.family, entry.id, channel)
     if speaker.principal is not None:
         services.directory.resolve(speaker.principal, topic)

@@ -9,13 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.api.auth import Admin
 from gateway.api.services import With
-from gateway.registry.tokens import Role
+from gateway.api.span import BodyMoment
+from gateway.api.users import Areas
+from gateway.registry.roles import Role
+from gateway.registry.users import checked_areas
 
 router: Final = APIRouter(prefix="/tokens", tags=["tokens"])
 
 
 class TokenView(BaseModel):
-    """Times µs UTC. creator: who made it."""
+    """Times µs UTC. creator: who made it. owner: the person whose it is; areas: area paths, [] = the whole city."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -25,13 +28,21 @@ class TokenView(BaseModel):
     created: int
     creator: str
     revoked: int | None
+    owner: str | None
+    expires: int | None
+    areas: list[str]
 
 
 class TokenNew(BaseModel):
+    """owner: a user; the token never opens more than they may. expires: µs UTC or RFC 3339; null: until it is revoked."""
+
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     role: Role
+    owner: str | None = Field(None, max_length=64)
+    expires: BodyMoment | None = None
+    areas: Areas = []
 
 
 class TokenCreated(BaseModel):
@@ -53,7 +64,11 @@ async def list_tokens(services: With, _: Admin) -> TokenList:
 
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def create_token(services: With, caller: Admin, new: TokenNew) -> TokenCreated:
-    token, secret = await services.tokens.create(new.name, new.role, caller.actor)
+    owner = services.people.users.get(new.owner).name if new.owner is not None else None
+    areas = tuple(checked_areas(new.areas))
+    token, secret = await services.tokens.create(
+        new.name, new.role, caller.actor, owner=owner, expires=new.expires, areas=areas
+    )
     return TokenCreated(token=TokenView.model_validate(token), secret=secret)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from gateway.api.auth import Reader
+from gateway.api.auth import Reader, within_device
 from gateway.api.services import Services, With
 from gateway.api.stream import Hub, Wanted
 from gateway.errors import Invalid, NotFound, Unavailable
@@ -33,7 +33,7 @@ Kind = Literal["alarm", "case", "command", "instruction"]
 )
 async def watch(
     services: With,
-    _: Reader,
+    caller: Reader,
     kind: Annotated[list[Kind] | None, Query()] = None,
     family: str = "",
     area: str = "",
@@ -43,11 +43,14 @@ async def watch(
 
     A reader that does not keep up gets the event `overflow` and is closed: it lists anew and comes again.
     """
-    wanted = Wanted(frozenset(kind or ("alarm", "case")), family, area, _watched(services, device or []))
+    for name in device or []:
+        within_device(services, caller, name)
+    kinds = frozenset(kind or ("alarm", "case"))
+    wanted = Wanted(kinds, family, area, _watched(services, device or []), caller.areas)
     if services.hub.full:
         raise Unavailable("too many streams are open, or the gateway stops")
     return StreamingResponse(
-        _events(services.hub, wanted),
+        events(services.hub, wanted),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
@@ -65,7 +68,7 @@ def _watched(services: Services, devices: list[str]) -> dict[str, dict[int, str]
     return watched
 
 
-async def _events(hub: Hub, wanted: Wanted) -> AsyncIterator[bytes]:
+async def events(hub: Hub, wanted: Wanted) -> AsyncGenerator[bytes, None]:
     """Joins only once the response has begun, so that a client who never came leaves nothing behind."""
     subscriber = hub.join(wanted)
     try:

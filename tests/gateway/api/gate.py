@@ -7,20 +7,29 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import httpx
 from fastapi import FastAPI
 
 from drivers.families import FAMILIES
 from drivers.telemetry import DAY, MINUTE
+from gateway.api.georeport import GeoReport
 from gateway.api.http import build
+from gateway.api.idempotency_settings import IdempotencySettings
+from gateway.api.journeys import Journeys
+from gateway.api.people import People
 from gateway.api.services import Services
 from gateway.api.stream import Hub
 from gateway.api.trouble import Trouble
+from gateway.backtest.backtests import Backtests
+from gateway.backtest.settings import BacktestSettings
 from gateway.backup.backup import Backup, Origin
 from gateway.cases import template
 from gateway.cases.desk import Desk
+from gateway.cases.explanations import Explanations
 from gateway.cases.facts import Facts
+from gateway.cases.photos import Album
 from gateway.cases.settings import DeskSettings
 from gateway.clock import CityClock
 from gateway.commands.commands import Commands
@@ -28,6 +37,9 @@ from gateway.commands.settings import CommandSettings
 from gateway.decoding import Decoding
 from gateway.derived import Derived
 from gateway.errors import ConfigError
+from gateway.evaluation.compose import Composer
+from gateway.evaluation.facilities import Facilities
+from gateway.evaluation.settings import EvaluationSettings
 from gateway.history.care import Care
 from gateway.history.duck import History
 from gateway.history.mirror_settings import MirrorSettings
@@ -37,18 +49,26 @@ from gateway.ingest.inbox import Inbox
 from gateway.ingest.logins import Logins, LoginSettings
 from gateway.ingest.quarantine import Quarantine
 from gateway.metrics import Metrics
+from gateway.notify.cloudevents import Events
+from gateway.notify.links import Links
+from gateway.notify.open311_settings import Open311Settings
 from gateway.notify.outbox import Outbox
 from gateway.pipeline import Parts, Pipeline, PipelineSettings
 from gateway.registry.devices import Devices
 from gateway.registry.directory import Directory
 from gateway.registry.joining import Joining
 from gateway.registry.joining_settings import JoiningSettings
+from gateway.registry.people_settings import PeopleSettings
+from gateway.registry.roles import Role
 from gateway.registry.rulebook import Rulebook
 from gateway.registry.sources import Sources
-from gateway.registry.tokens import Role, Tokens
+from gateway.registry.tokens import Tokens
 from gateway.reload import Report
+from gateway.store.checkpoints import Checkpoints
 from gateway.store.store import Store
 from gateway.tasks import Tasks
+from rules import correlate
+from rules.document import read_rules
 from rules.order import Order
 from tests.gateway.registry.city import PRODUCTS
 
@@ -64,6 +84,10 @@ RULE: Final = {
     "en": "Cover open",
     "zh": "井盖打开",
 }
+
+
+OPEN311: Final = Open311Settings(enabled=True, jurisdiction="gate", read="open", language="en")
+QUICK: Final = PeopleSettings(argon2_memory_kb=8, argon2_passes=1)  # hashes that cost a test nothing
 
 
 @dataclass
@@ -148,6 +172,10 @@ async def _unasked(sparing: bool) -> None:
     raise AssertionError(sparing)
 
 
+def _check(documents: list[dict[str, Any]]) -> None:
+    read_rules(documents, FAMILIES)
+
+
 async def _ticks(pipeline: Pipeline, inbox: Inbox) -> None:
     while True:
         await inbox.wait()
@@ -155,19 +183,24 @@ async def _ticks(pipeline: Pipeline, inbox: Inbox) -> None:
 
 
 @asynccontextmanager
-async def open_gate(path: Path) -> AsyncIterator[Gate]:
+async def open_gate(path: Path, url: str = "") -> AsyncIterator[Gate]:
+    """`url`: of operations, where they are not a file in the folder."""
     clock = CityClock()
-    async with Store(f"sqlite:///{path}/operations.sqlite") as store:
+    async with Store(url or f"sqlite:///{path}/operations.sqlite") as store:
         await store.migrate()
         history = History(path / "history", FAMILIES, HistorySettings(), clock)
         queries = Queries(history)
         care = Care(
             history, path, HistorySettings(), MirrorSettings(), clock, spare=_unasked, refuse=lambda _: None
         )
+        gate: Gate | None = None
         try:
             async with Tasks() as tasks:
-                yield await _assemble(path, store, history, queries, care=care, tasks=tasks)
+                gate = await _assemble(path, store, history, queries, care=care, tasks=tasks)
+                yield gate
         finally:
+            if gate is not None:
+                await gate.services.people.passwords.close()
             care.close()
             queries.close()
             history.close()
@@ -178,7 +211,13 @@ async def _assemble(
 ) -> Gate:
     clock, door = CityClock(), Door()
     directory, inbox, hub, quarantine, facts = Directory(clock), Inbox(1000), Hub(), Quarantine(), Facts()
-    desk = Desk(template.shipped(), DeskSettings(), describe=facts, post=Outbox(()).post)
+    desk = Desk(
+        template.shipped(),
+        DeskSettings(),
+        describe=facts,
+        post=Outbox(()).post,
+        correlation=correlate.shipped(),
+    )
     derived = Derived(FAMILIES, Order(FAMILIES, MINUTE, 7 * DAY), "Asia/Shanghai")
     decoding, metrics = Decoding(PRODUCTS), Metrics()
     parts = Parts(
@@ -204,6 +243,10 @@ async def _assemble(
     quarantine.watch(joining.refused)
     commands = Commands(store, clock, directory, PRODUCTS, derived.latest, CommandSettings(), hub.publish)
     commands.bind(door)
+    people = People(QUICK, store, clock)
+    rulebook = Rulebook(store, clock, devices.announcer, _check)
+    zone = ZoneInfo("Asia/Shanghai")
+    facilities = Facilities(store, queries, rulebook, FAMILIES, clock, zone, EvaluationSettings())
     services = Services(
         store=store,
         clock=clock,
@@ -213,15 +256,26 @@ async def _assemble(
         sources=Sources(store, clock, directory),
         tokens=Tokens(store, clock),
         logins=Logins(LoginSettings(), clock),
-        rulebook=Rulebook(store, clock, devices.announcer, lambda _: None),
+        people=people,
+        checkpoints=Checkpoints(store, clock, path),
+        provider=None,
+        journeys=Journeys(clock),
+        open311=GeoReport(OPEN311, clock, "Asia/Shanghai"),
+        rulebook=rulebook,
+        explanations=Explanations(FAMILIES, "Asia/Shanghai", lambda: derived.engine, rulebook),
         commands=commands,
         directory=directory,
         joining=joining,
         offsets=derived.offsets,
         desk=desk,
+        album=Album(path / "photos"),
         queries=queries,
         care=care,
         backup=Backup(Origin(store, history, care.compactor, devices.announcer.turn, clock, path)),
+        backtests=Backtests(
+            history, store, desk, clock, "Asia/Shanghai", BacktestSettings(), path / "backtest"
+        ),
+        composer=Composer(store, facilities),
         reload=door.reload,
         latest=derived.latest,
         inbox=inbox,
@@ -231,10 +285,15 @@ async def _assemble(
         metrics=metrics,
         ready=door.readiness,
         stuck=lambda: door.stuck,
+        links=Links(path / "links.key", "https://city.example", DAY),
+        events=Events("https://city.example", "https://city.example"),
+        zone="Asia/Shanghai",
+        idempotency=IdempotencySettings(),
     )
     gate = Gate(build(services), services, pipeline, door)
     await services.rulebook.load([RULE])
     await services.tokens.load()
+    await services.people.load()
     for role in Role:
         gate.words[role] = (await services.tokens.create(f"the-{role}", role, "test"))[1]
     return gate

@@ -81,7 +81,11 @@ async def test_a_case_is_worked_by_crews_and_decided_by_operators(gate: Gate) ->
         403,
         "forbidden",
     )
-    assert await gate.refused("operator", "POST", path, json={"event": "void"}) == (422, "invalid")
+    assert await gate.refused("operator", "POST", path, json={"event": "void", "note": "no"}) == (
+        403,
+        "forbidden",
+    )
+    assert await gate.refused("supervisor", "POST", path, json={"event": "void"}) == (422, "invalid")
     assert await gate.refused("operator", "POST", path, json={"event": "explode"}) == (422, "invalid")
     assert await gate.refused("viewer", "GET", "/cases/99") == (404, "not-found")
 

@@ -40,6 +40,10 @@ async def test_a_device_pushes_with_its_own_secret(gate: Gate) -> None:
     ]
 
 
+async def test_a_list_of_nothing_is_answered_at_once(gate: Gate) -> None:
+    assert await gate.push() == {"received": 0, "refused": []}
+
+
 async def test_a_device_speaks_for_itself_only(gate: Gate) -> None:
     secret = await gate.device("M1")
     await gate.device("M2")
