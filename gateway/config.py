@@ -12,17 +12,21 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from drivers.products import catalog
 from drivers.products.product import DeclarationError, Product
+from gateway.api.idempotency_settings import IdempotencySettings
+from gateway.api.oidc_settings import OidcSettings
+from gateway.backtest.settings import BacktestSettings
 from gateway.cases import template
 from gateway.cases.settings import DeskSettings
 from gateway.commands.settings import CommandSettings
 from gateway.decoding import PayloadSettings
 from gateway.errors import ConfigError
+from gateway.evaluation.settings import EvaluationSettings
 from gateway.history.mirror_settings import MirrorSettings
 from gateway.history.settings import HistorySettings
 from gateway.ingest import link_routes, modbus_settings
@@ -32,9 +36,13 @@ from gateway.ingest.link_settings import LinkSettings
 from gateway.ingest.logins import LoginSettings
 from gateway.ingest.modbus_settings import ModbusSettings
 from gateway.log import SECRET
+from gateway.notify.open311_settings import Open311Settings
 from gateway.notify.settings import NotifySettings
 from gateway.pipeline import PipelineSettings
 from gateway.registry.joining_settings import JoiningSettings
+from gateway.registry.people_settings import PeopleSettings
+from gateway.registry.rule_settings import RuleSettings
+from rules import correlate
 
 _TABLE = re.compile(r"^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
 _KEY = re.compile(r"^\s*([A-Za-z0-9_\-\"'.]+)\s*=")
@@ -124,19 +132,28 @@ class Config(Section):
     mqtt: MqttSettings = MqttSettings()
     hj212: Hj212Settings = Hj212Settings()
     http: HttpSettings = HttpSettings()
+    idempotency: IdempotencySettings = IdempotencySettings()
     clocks: ClockSettings = ClockSettings()
     logins: LoginSettings = LoginSettings()
+    people: PeopleSettings = PeopleSettings()
+    oidc: OidcSettings = OidcSettings()
     payloads: PayloadSettings = PayloadSettings()
     joining: JoiningSettings = JoiningSettings()
     history: HistorySettings = HistorySettings()
     mirror: MirrorSettings = MirrorSettings()
     operations: OperationsSettings = OperationsSettings()
     desk: DeskSettings = DeskSettings()
+    rules: RuleSettings = RuleSettings()
     commands: CommandSettings = CommandSettings()
+    backtest: BacktestSettings = BacktestSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     notify: NotifySettings = NotifySettings()
+    open311: Open311Settings = Open311Settings()
     modbus: tuple[ModbusSettings, ...] = ()
     product: list[dict[str, Any]] = Field(default_factory=list)
     case: list[dict[str, Any]] = Field(default_factory=list)
+    fold: list[dict[str, Any]] = Field(default_factory=list)
+    inhibit: list[dict[str, Any]] = Field(default_factory=list)
 
     @field_validator("zone")
     @classmethod
@@ -146,6 +163,15 @@ class Config(Section):
         except (KeyError, ValueError, OSError) as error:
             raise ValueError(f"no time zone {zone!r}; use a name such as Asia/Shanghai") from error
         return zone
+
+    @field_validator("open311")
+    @classmethod
+    def _forwards_apart(cls, open311: Open311Settings, info: ValidationInfo) -> Open311Settings:
+        notify: NotifySettings = info.data.get("notify", NotifySettings())
+        twins = {each.name for each in notify.channels} & {each.name for each in open311.forward}
+        if twins:
+            raise ValueError(f"forward and a channel of notify are both named {', '.join(sorted(twins))}")
+        return open311
 
     def products(self) -> Mapping[str, Product]:
         """Shipped and declared products; raises ConfigError with every fault of every declaration."""
@@ -184,6 +210,13 @@ class Config(Section):
         """Shipped case templates with the file's own; raises ConfigError."""
         return template.parse(self.case, template.shipped())
 
+    def correlation(self) -> correlate.Correlation:
+        """Shipped folds and inhibitions with the file's own; raises ConfigError."""
+        try:
+            return correlate.read(self.fold, self.inhibit, correlate.shipped())
+        except correlate.CorrelationError as error:
+            raise ConfigError(error.faults) from error
+
 
 def load(path: Path) -> Config:
     """The checked configuration; raises ConfigError with every fault of the file."""
@@ -194,8 +227,14 @@ def load(path: Path) -> Config:
         config = Config(**table)
     except ValidationError as error:
         faults += tables_to_faults(path, text, error)
-    lists = config or Config(product=_tables(table, "product"), case=_tables(table, "case"))
-    faults += _faults_of(path, lists.products) + _faults_of(path, lists.templates)
+    lists = config or Config(
+        product=_tables(table, "product"),
+        case=_tables(table, "case"),
+        fold=_tables(table, "fold"),
+        inhibit=_tables(table, "inhibit"),
+    )
+    for read in (lists.products, lists.templates, lists.correlation):
+        faults += _faults_of(path, read)
     if config is not None:
         faults += [f"{path}: {fault}" for fault in modbus_settings.faults(config.modbus)]
     if config is not None and not faults:

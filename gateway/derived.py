@@ -17,7 +17,7 @@ from gateway.history.duck import History
 from gateway.history.latest import Latest
 from gateway.history.snapshot import Snapshot
 from gateway.offsets import Offsets
-from rules.control import Control
+from rules.control import Control, Moment
 from rules.engine import Engine
 from rules.order import Order, Stamped
 from rules.transition import Transition
@@ -58,13 +58,16 @@ class Derived:
 
     def judge(self, controls: Sequence[Control], batches: Sequence[Batch]) -> list[Transition]:
         """One committed tick: its control rows, then its readings."""
+        said: list[Transition] = []
         for control in controls:
+            if isinstance(control, Moment):
+                said += self.engine.tick([], self.order.due(control.time))
             self.engine.control(control)
         for batch in batches:
             self.latest.update(batch)
         admitted = [self.order.admit(batch) for batch in batches]
         received = max((int(batch.received.max()) for batch in batches if len(batch)), default=0)
-        return self.engine.tick(batches, [*admitted, *self.order.due(received)])
+        return [*said, *self.engine.tick(batches, [*admitted, *self.order.due(received)])]
 
     def sweep(self, now: int) -> list[Transition]:
         """What the mere passing of time says by `now` (µs UTC, receive clock)."""
@@ -86,6 +89,8 @@ class Derived:
             received = max((int(batch.received.max()) for batch in span.batches), default=0)
             said = sorted(self.judge(span.controls, span.batches), key=attrgetter("received"))
             yield Replayed(span.ticks, received, said)
+        for family in self.families:
+            self.offsets.heed(family, self.engine.clock_offsets(family))
 
     def _take_over(self, saved: Snapshot) -> bool:
         """False where another version wrote it, or its content is not what it should be: then it counts as none."""

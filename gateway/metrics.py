@@ -59,6 +59,9 @@ class Metrics:
             "clock_total", "Readings stored under their receive time: wrong device clock", "family"
         )
         self.transitions = counter("transitions_total", "Conditions raised or cleared", "family", "edge")
+        self.shadow_transitions = counter(
+            "shadow_transitions_total", "The same by rules that are only tried", "family", "edge"
+        )
         self.acked = counter("acked_total", "Frames settled to their devices after commit")
         self.watermark_restarts = counter("watermark_restarts_total", "Device clocks that stepped back")
         self.sweeps = counter("sweeps_total", "Looks at absence and at holds that ran out")

@@ -13,11 +13,12 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from drivers.telemetry import NO_TIME, SECOND, Batch, Family, Flag, Kind
+from rules.control import Clock
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from drivers.telemetry import Float64, Int64
+    from drivers.telemetry import Bool, Float64, Int64
 
 KEPT: Final = 7  # samples of a device; three of them may be anything
 # Sorts seven columns at once (Knuth, TAOCP 3, 5.3.4).
@@ -50,6 +51,7 @@ class _Clocks:
         self.last: npt.NDArray[np.float32] = np.empty((KEPT, 0), np.float32)
         self.median: npt.NDArray[np.float32] = np.empty(0, np.float32)
         self.turn: npt.NDArray[np.uint8] = np.empty(0, np.uint8)
+        self.told: Bool = np.empty(0, bool)  # the log says that it is wrong
 
     def grow(self, n: int) -> None:
         have = len(self.turn)
@@ -59,6 +61,7 @@ class _Clocks:
         self.last = np.concatenate([self.last, np.full((KEPT, more), np.nan, np.float32)], axis=1)
         self.median = np.concatenate([self.median, np.full(more, np.nan, np.float32)])
         self.turn = np.concatenate([self.turn, np.zeros(more, np.uint8)])
+        self.told = np.concatenate([self.told, np.zeros(more, bool)])
 
     def put(self, device: Int64, behind: Float64) -> None:
         """One sample each; of several of one device the last counts."""
@@ -90,10 +93,17 @@ class Offsets(Collector):
 
     def __init__(self, families: Mapping[str, Family], limit: int = 60 * SECOND) -> None:
         self.limit = limit
+        self.trusted = True  # city time is the host's
         self._of = {name: _Clocks() for name in families}
+        self._turned: dict[str, set[int]] = {}  # whose clocks may have turned wrong or right
 
     def learn(self, batch: Batch, said: Int64) -> None:
-        """said: the rows' stamps as their devices gave them, NO_TIME where there was none."""
+        """said: the rows' stamps as their devices gave them, NO_TIME where there was none.
+
+        While city time is on its way to the host's, it says nothing of anybody's clock.
+        """
+        if not self.trusted:
+            return
         use = (said != NO_TIME) & (batch.kind == Kind.SAMPLE) & ((batch.flags & UNUSED) == 0)
         device = batch.device[use].astype(np.intp)
         if not len(device):
@@ -101,6 +111,38 @@ class Offsets(Collector):
         clocks = self._of[batch.family.name]
         clocks.grow(int(device.max()) + 1)
         clocks.put(device, (batch.received[use] - said[use]) / SECOND)
+        turned = device[self._wrong(clocks, device) != clocks.told[device]]
+        if len(turned):
+            self._turned.setdefault(batch.family.name, set()).update(turned.tolist())
+
+    def _wrong(self, clocks: _Clocks, device: Int64) -> Bool:
+        wrong: Bool = np.abs(clocks.median[device]) > self.limit / SECOND
+        return wrong
+
+    def turned(self) -> list[Clock]:
+        """What the log must be told: clocks that are wrong, or right again, once four samples are known.
+
+        Nothing while it is our host that seems wrong.
+        """
+        if not self._turned or abs(self.consensus() or 0) > self.limit:
+            return []
+        found = []
+        for family, devices in self._turned.items():
+            clocks, device = self._of[family], np.array(sorted(devices), np.intp)
+            agreed = np.count_nonzero(~np.isnan(clocks.last[:, device]), axis=0) > KEPT // 2
+            device = device[agreed & (self._wrong(clocks, device) != clocks.told[device])]
+            clocks.told[device] = ~clocks.told[device]
+            if len(device):
+                offsets = np.round(clocks.median[device].astype(np.float64), 1)
+                found.append(Clock(family, device.tolist(), offsets.tolist()))
+        self._turned.clear()
+        return found
+
+    def heed(self, family: str, offsets: Float64) -> None:
+        """What the log says already (s, by device index), as a replay found it."""
+        clocks = self._of[family]
+        clocks.grow(len(offsets))
+        clocks.told[: len(offsets)] = np.abs(offsets) > self.limit / SECOND
 
     def get(self, family: str, index: int) -> Offset | None:
         """None where the device has sent no stamp that counts."""

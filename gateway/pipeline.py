@@ -23,7 +23,7 @@ from drivers.telemetry import Batch
 from gateway.cases.desk import Desk
 from gateway.cases.facts import Facts
 from gateway.cases.record import Change
-from gateway.clock import CityClock
+from gateway.clock import CityClock, Verdict
 from gateway.decoding import Decoding, Readings
 from gateway.derived import Derived
 from gateway.errors import StoreError
@@ -32,10 +32,11 @@ from gateway.ingest.inbox import Frame, Inbox, Origin
 from gateway.ingest.quarantine import Quarantine
 from gateway.metrics import Metrics
 from gateway.registry.directory import Directory
+from gateway.registry.rulebook_shadows import Shadows
 from gateway.store import horizon
 from gateway.store.store import Store
 from gateway.tally import Tally
-from gateway.timekeeping import Timekeeper
+from gateway.timekeeping import Timekeeper, ended
 from rules.control import Control, GatewayUp, LinkDown, Rules
 from rules.order import Stamped
 from rules.transition import Transition
@@ -100,6 +101,7 @@ class Pipeline:
         self.beat = 0.0  # real seconds of the last sign of life: a tick begun, or a commit tried again
         self.sweeps = 0
         self.timekeeper = Timekeeper(parts.clock, parts.inbox)
+        self._shadows = Shadows(parts.derived.zone, self._area)
         self._tally = Tally(parts.metrics)
         self._swept = 0.0
         self._saved = parts.clock.monotonic()
@@ -130,7 +132,10 @@ class Pipeline:
         frames = p.inbox.take(self.settings.max_readings)
         announced, self._announced = self._announced, []
         controls: list[Control] = [*self.timekeeper.look()]
+        p.derived.offsets.trusted = p.clock.verdict is Verdict.TOGETHER
+        controls += p.derived.offsets.turned()
         controls += [control for announcement in announced for control in announcement.controls]
+        controls = [*ended(controls, frames, p.clock.now()), *controls]
         for control in controls:
             p.derived.order.control(control)
         with p.metrics.stages["decode"].time():
@@ -246,7 +251,11 @@ class Pipeline:
     def _bind(self, controls: Sequence[Control]) -> None:
         for control in controls:
             if isinstance(control, Rules):
-                self.parts.desk.bind(control.rules)
+                self.parts.desk.bind(control.told())
+
+    def _area(self, family: str, index: int) -> str:
+        entry = self.parts.directory.by_index(family, index)
+        return entry.area if entry else ""
 
     def _sweep(self) -> list[Transition]:
         """Time goes on no further than what waits to be logged: a replay, which has no sweeps, must say the same."""
@@ -285,8 +294,11 @@ class Pipeline:
             return await self._surely("operations", lambda: p.store.write(write))
 
     def _apply(self, conn: Connection, transitions: Sequence[Transition], now: int) -> list[Change]:
-        self.parts.facts.prime(conn, transitions)
-        return self.parts.desk.apply(conn, transitions, now)
+        """What a shadow says is counted, and nobody hears of it."""
+        self._shadows.note(conn, [each for each in transitions if each.shadow])
+        told = [each for each in transitions if not each.shadow]
+        self.parts.facts.prime(conn, told)
+        return self.parts.desk.apply(conn, told, now)
 
     async def _save(self, *, at_once: bool = False) -> None:
         """The snapshot names a tick whose SQL transaction is done (design 2, Restart): copied here, written meanwhile."""

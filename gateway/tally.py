@@ -36,8 +36,11 @@ class Tally:
             self._frames(frames)
         for each in kept:
             self._readings(each)
-        for (family, raised), n in Counter((one.family, one.raised) for one in transitions).items():
-            m.transitions.labels(family, "raised" if raised else "cleared").inc(n)
+        for (family, raised, shadow), n in Counter(
+            (t.family, t.raised, t.shadow) for t in transitions
+        ).items():
+            said = m.shadow_transitions if shadow else m.transitions
+            said.labels(family, "raised" if raised else "cleared").inc(n)
 
     def _frames(self, frames: Sequence[Frame]) -> None:
         m = self._metrics

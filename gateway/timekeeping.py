@@ -8,15 +8,27 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gateway.clock import RATE, SECOND, CityClock, Verdict
-from gateway.ingest.inbox import Inbox
-from rules.control import ClockStep
+from gateway.ingest.inbox import Frame, Inbox
+from rules.control import (
+    Calendar,
+    Clock,
+    ClockStep,
+    Control,
+    Devices,
+    GatewayUp,
+    LinkDown,
+    LinkUp,
+    Moment,
+    Parameter,
+    Rules,
+)
 
 log = logging.getLogger(__name__)
 
@@ -93,3 +105,27 @@ class Timekeeper(Collector):
             "Times city time leapt to a host's clock that was set far ahead",
             self.leaps,
         )
+
+
+def ended(controls: Sequence[Control], frames: Sequence[Frame], now: int) -> list[Moment]:
+    """What must be said before these controls of a tick take effect, so that a replay, which has no sweeps, says it too.
+
+    No time that one of them or a frame of the tick names lies before it.
+    """
+    if not any(isinstance(control, Devices | Rules | Parameter | Calendar | Clock) for control in controls):
+        return []
+    named = [_named(control) for control in controls]
+    return [Moment(min([now, *(frame.received for frame in frames[:1]), *(time for time in named if time)]))]
+
+
+def _named(control: Control) -> int:
+    """When it begins; 0 for what begins with its tick."""
+    match control:
+        case LinkDown(time=time) | LinkUp(time=time):
+            return time
+        case GatewayUp(down=down):
+            return down
+        case ClockStep(before=before):
+            return before
+        case _:
+            return 0

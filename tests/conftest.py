@@ -21,6 +21,7 @@ PEERS = {
     "strace": ("strace",),
     "victoria-metrics": ("victoria-metrics",),
     "socat": ("socat",),
+    "chromium": ("chromium",),
     "postgresql": ("postgres", "initdb", "pg_ctl"),
 }
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)  # its versions are not in the PATH
@@ -78,6 +79,15 @@ def operations_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/operations.sqlite"
     running: postgres.Server = request.getfixturevalue("postgresql")
     return running.fresh()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.peer("postgresql"))])
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The same, for those who need not see it migrate: on a server the tables stand already."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/operations.sqlite"
+    running: postgres.Server = request.getfixturevalue("postgresql")
+    return running.migrated()
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,9 @@ from typing import Self
 
 from drivers.families import FAMILIES
 from drivers.telemetry import DAY
+from gateway.api.georeport import GeoReport
 from gateway.api.http import build
+from gateway.api.journeys import Journeys
 from gateway.api.services import Services
 from gateway.app.core import Core
 from gateway.app.doors import Doors
@@ -17,9 +19,11 @@ from gateway.app.figures import Figures
 from gateway.app.live import Live
 from gateway.app.readiness import Readiness
 from gateway.app.rounds import Rounds
+from gateway.backtest.backtests import Backtests
 from gateway.backup.backup import Backup, Origin
 from gateway.clock import CityClock
 from gateway.config import Config
+from gateway.console import console
 from gateway.reload import Report
 from gateway.tasks import Tasks
 
@@ -54,9 +58,12 @@ class App:
             core.build()
             self.doors = Doors(core)
             self.backup = self._backup()
+            self.backtests = self._backtests()
             self.figures = Figures(core, self.doors)
             self.readiness = Readiness(core, self.doors, self.figures)
-            self.doors.serve(build(self._services()))
+            application = build(self._services())
+            console.install(application)
+            self.doors.serve(application)
             await core.rebuild()
             self.tasks = await self._closing.enter_async_context(Tasks())
             await core.run(self.tasks, self.doors.links.controls(core.clock.now(), core.derived.engine.links))
@@ -83,6 +90,9 @@ class App:
     async def _open(self) -> None:
         self.tasks.start("rounds", Rounds(self.core, self.doors, self.figures, self.readiness).run())
         self.tasks.start("joining", self.core.joining.run())
+        self.tasks.start("backtests", self.backtests.run())
+        self.tasks.start("sessions", self.core.people.sessions.run())
+        self.tasks.start("checkpoints", self.core.checkpoints.run())
         self._closing.push_async_callback(self.core.joining.stop)
         live = Live(self.core, self.doors, self.tasks, listening=self.listening)
         self._reload = live.reload(self._read)
@@ -90,6 +100,13 @@ class App:
             return
         self.core.care.start(self.tasks)
         await self.doors.open(self.tasks, self._closing)
+
+    def _backtests(self) -> Backtests:
+        core, config = self.core, self.core.config
+        folder = config.data / "backtest"
+        return Backtests(
+            core.history, core.store, core.desk, core.clock, config.zone, config.backtest, folder
+        )
 
     def _backup(self) -> Backup:
         core = self.core
@@ -110,15 +127,24 @@ class App:
             sources=core.sources,
             tokens=core.tokens,
             logins=core.logins,
+            people=core.people,
+            checkpoints=core.checkpoints,
+            provider=core.provider,
+            journeys=Journeys(core.clock),
+            open311=GeoReport(core.config.open311, core.clock, core.config.zone),
             rulebook=core.rulebook,
+            explanations=core.explanations,
             commands=core.commands,
             directory=core.directory,
             joining=core.joining,
             offsets=core.derived.offsets,
             desk=core.desk,
+            album=core.album,
             queries=core.queries,
             care=core.care,
             backup=self.backup,
+            backtests=self.backtests,
+            composer=core.composer,
             reload=self.reload,
             latest=core.derived.latest,
             inbox=core.inbox,
@@ -128,4 +154,8 @@ class App:
             metrics=core.metrics,
             ready=self.readiness.troubles,
             stuck=self.readiness.stuck,
+            links=core.links,
+            events=core.events,
+            zone=core.config.zone,
+            idempotency=core.config.idempotency,
         )

@@ -12,17 +12,23 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from drivers.families import FAMILIES
 from drivers.refusal import Reason
 from drivers.telemetry import DAY, SECOND, Batch
+from gateway.api.people import People
+from gateway.api.provider import Provider
 from gateway.api.stream import Hub
 from gateway.app import workdays
+from gateway.cases import template
 from gateway.cases.desk import Desk
+from gateway.cases.explanations import Explanations
 from gateway.cases.facts import Facts
-from gateway.cases.record import Change
+from gateway.cases.photos import Album
+from gateway.cases.record import Change, Message
 from gateway.clock import CityClock
 from gateway.commands.commands import Commands
 from gateway.commands.linkage import Linkage
@@ -30,6 +36,8 @@ from gateway.config import Config
 from gateway.decoding import Decoding
 from gateway.derived import Derived
 from gateway.errors import ConfigError, StoreError
+from gateway.evaluation.compose import Composer
+from gateway.evaluation.facilities import Facilities
 from gateway.history.care import Care
 from gateway.history.duck import History
 from gateway.history.query import Queries
@@ -39,7 +47,9 @@ from gateway.ingest.logins import Logins
 from gateway.ingest.presence import Presence
 from gateway.ingest.quarantine import Quarantine, clear
 from gateway.metrics import Metrics
+from gateway.notify.cloudevents import Events
 from gateway.notify.flow import Flow, channels
+from gateway.notify.links import Links
 from gateway.notify.outbox import Outbox
 from gateway.notify.publish import Publishing
 from gateway.offsets import Offsets
@@ -51,12 +61,14 @@ from gateway.registry.rulebook import Rulebook
 from gateway.registry.sources import Sources
 from gateway.registry.tokens import Tokens
 from gateway.store import horizon
+from gateway.store.checkpoints import Checkpoints
 from gateway.store.store import Store
 from gateway.tasks import Tasks
-from rules import packs
+from rules import packs, presets
 from rules.control import Control, GatewayUp
 from rules.document import read_rules
 from rules.order import Order
+from rules.parameters import PRESET
 
 SOCKET: Final = "citygate.sock"
 
@@ -111,14 +123,21 @@ class Core:
         self.closing.callback(self.care.close)
         self.metrics.registry.register(self.care)
         self.decoding = Decoding(self.products, config.zone, config.payloads.limits())
-        self.outbox = Outbox(config.notify.channels, config.zone)
+        self.outbox = Outbox((*config.notify.channels, *config.open311.forward), config.zone)
         self.publishing = Publishing(config.links(), self.outbox)
         self.desk = Desk(
-            config.templates(), config.desk_settings(), describe=self.facts, post=self.publishing.post
+            config.templates(),
+            config.desk_settings(),
+            describe=self.facts,
+            post=self._post,
+            correlation=config.correlation(),
         )
+        self.album = Album(config.data / "photos")
+        self.links = Links(config.data / "links.key", config.notify.base_url, config.notify.link_life)
+        self.events = Events(config.notify.source, config.notify.base_url)
         self.flow = Flow(
             self.store,
-            channels(config.notify, clock, config.zone),
+            channels(config.notify, clock, config.zone, self.links, self.events),
             config.notify,
             clock,
             random.SystemRandom(),
@@ -136,11 +155,21 @@ class Core:
         self.devices = Devices(
             store, clock, self.products, self.directory, self.pipeline.announce, lambda: self.pipeline.stalled
         )
-        self.rulebook = Rulebook(
-            store, clock, self.devices.announcer, lambda document: read_rules([document], FAMILIES)
+        self.rulebook = Rulebook(store, clock, self.devices.announcer, self._check_rules, config.rules.preset)
+        self.explanations = Explanations(FAMILIES, config.zone, lambda: self.derived.engine, self.rulebook)
+        self.facilities = Facilities(
+            store, self.queries, self.rulebook, FAMILIES, clock, ZoneInfo(config.zone), config.evaluation
         )
+        self.composer = Composer(store, self.facilities)
         self.sources = Sources(store, clock, self.directory)
         self.tokens = Tokens(store, clock)
+        self.people = People(config.people, store, clock)
+        self.closing.push_async_callback(self.people.passwords.close)
+        self.provider = Provider(config.oidc, clock) if config.oidc.issuer else None
+        if self.provider is not None:
+            self.closing.push_async_callback(self.provider.close)
+        self.checkpoints = Checkpoints(store, clock, config.data)
+        self.closing.push_async_callback(self.checkpoints.close)
         self.logins = Logins(config.logins, clock)
         self.joining = Joining(config.joining, store, clock, self.products, self.devices, self.directory)
         self.quarantine.watch(self.joining.refused)
@@ -154,6 +183,7 @@ class Core:
             config.commands,
             self.hub.publish,
         )
+        self.metrics.registry.register(self.commands.figures)
         self.linkage = Linkage(self.commands, store, clock, self.derived.latest, self._documents)
 
     def parts(self) -> Parts:
@@ -174,6 +204,13 @@ class Core:
             reply=self._reply,
         )
 
+    def _check_rules(self, documents: list[dict[str, Any]]) -> None:
+        """Raises ValueError for a set that could not be in force."""
+        read_rules(documents, FAMILIES)
+        faults = template.faults(self.config.templates(), documents)
+        if faults:
+            raise ValueError("; ".join(faults))
+
     async def _documents(self) -> list[dict[str, Any]]:
         return [one.document for one in await self.rulebook.in_force()]
 
@@ -187,20 +224,26 @@ class Core:
         """From here on ticks run; what history has not heard yet is announced before a device may speak."""
         ticking = tasks.start("pipeline", self.pipeline.run())
         self.closing.push_async_callback(self.pipeline.stop, ticking)
-        await self.pipeline.announce([*await self._known(), *self._workdays(), *links])
+        known = [*await self._known(), *self._workdays(), *self._preset()]
+        await self.pipeline.announce([*known, *links])
         await self.rulebook.load(packs.load())
         await self.devices.announcer.flush(forever=True)
         await self.sources.load()
         await self.joining.load()
         await self.tokens.load()
+        await self.people.load()
         self.publish(await self.store.write(partial(self.desk.reckon, now=self.clock.now())), [])
         self.admin_token = await self.tokens.first()
         await self.commands.load()
 
+    def _preset(self) -> list[Control]:
+        """The city's rule set, as far as the log does not hold it yet."""
+        return [*presets.changes(self.rulebook.preset, self.derived.engine.overrides(PRESET))]
+
     async def change_desk(self, config: Config) -> None:
         """Other case templates and working hours, within the writer's turn: no transaction sees half of them."""
-        templates, settings = config.templates(), config.desk_settings()
-        await self.store.write(lambda _: self.desk.change(templates, settings))
+        templates, settings, correlation = config.templates(), config.desk_settings(), config.correlation()
+        await self.store.write(lambda _: self.desk.change(templates, settings, correlation))
         self.config = config
         self.desk.bind(await self._documents())
         await self.pipeline.announce(self._workdays())
@@ -228,6 +271,9 @@ class Core:
         """The time of a device's newest reading; None where it was never heard."""
         known = self.derived.latest.get(family, index)
         return max((one.time for name, one in known.items() if name != "online"), default=None)
+
+    def _post(self, conn: Connection, messages: Sequence[Message], now: int) -> None:
+        self.publishing.post(conn, self.explanations.told(messages), now)
 
     def _reply(self, conn: Connection, replies: Replies, now: int) -> None:
         for frame, reply in replies:

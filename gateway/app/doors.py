@@ -19,12 +19,14 @@ from gateway.ingest.hj212_settings import Hj212Settings
 from gateway.ingest.link import Links
 from gateway.ingest.link_filters import FilterRows
 from gateway.ingest.lorawan import NetworkServers
+from gateway.ingest.lorawan_ways import WayRows
 from gateway.ingest.modbus_bus import City
 from gateway.ingest.modbus_buses import Buses
 from gateway.ingest.modbus_settings import ModbusSettings
 from gateway.ingest.session_rows import SessionRows
 from gateway.notify.bureau import Bureau
 from gateway.notify.channels.link import LinkChannel
+from gateway.notify.channels.open311 import Follow, Forward, Home, Open311Channel
 from gateway.notify.flow import Flow
 from gateway.registry.directory import Entry
 from gateway.server import LocalDoor, Server, listen_local, listen_tcp
@@ -39,7 +41,7 @@ class Doors:
         self.opened = False
         self.listening: dict[str, bool] = {}
         config, clock = core.config, core.clock
-        self.network = NetworkServers(self._fate)
+        self.network = NetworkServers(self._fate, WayRows(core.store))
         core.metrics.registry.register(self.network)
         self.endpoint = Endpoint(
             config.mqtt.endpoint,
@@ -67,6 +69,8 @@ class Doors:
             FilterRows(core.store),
             self.network,
         )
+        home = Home(core.store, core.desk, clock, lambda changes: core.publish(changes, []))
+        self.forwards = [Forward(each, home) for each in config.open311.forward]
         self.join(core.flow)
         self.stations = self._stations(config.hj212)
         self.modbus = self._buses(config.modbus)
@@ -99,6 +103,8 @@ class Doors:
         """What links publish goes out with all other messages."""
         for link, channel in self.core.publishing.channels.items():
             flow.join(channel.name, LinkChannel(self.links.named(link)))
+        for forward in self.forwards:
+            flow.join(forward.settings.name, Open311Channel(forward), at_once=1)
 
     def serve(self, application: FastAPI) -> None:
         """The local door serves commands of this process even where nothing listens."""
@@ -155,6 +161,9 @@ class Doors:
     async def open(self, tasks: Tasks, closing: AsyncExitStack) -> None:
         config = self.core.config
         self._open_api(tasks, closing)
+        await self.network.load()
+        closing.push_async_callback(self.network.save)
+        tasks.start("lorawan", self.network.keep(self.core.clock))
         if config.mqtt.endpoint.enabled:
             await self.endpoint.start(tasks)
             self._listens(closing, "mqtt")
@@ -222,3 +231,5 @@ class Doors:
                 core.config.data,
             )
             tasks.start(f"forward-{forward.name}", bureau.run())
+        for platform in self.forwards:
+            tasks.start(f"open311-{platform.settings.name}", Follow(platform, core.clock).run())

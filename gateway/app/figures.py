@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
@@ -16,6 +17,7 @@ from drivers.refusal import Reason
 from gateway.app.core import Core
 from gateway.app.doors import Doors
 from gateway.cases import tally
+from gateway.cases.performance import Recent, recent
 from gateway.clock import SECOND
 from gateway.errors import StoreError
 from gateway.ingest.link_figures import LinkFigures
@@ -37,6 +39,7 @@ class Desk(NamedTuple):
     overdue: Levels
     outbox: Levels
     oldest: Levels
+    recent: Recent
 
 
 class Figures:
@@ -44,7 +47,7 @@ class Figures:
 
     def __init__(self, core: Core, doors: Doors) -> None:
         self.core, self.doors = core, doors
-        self.desk = Desk({}, {}, {}, {}, {})
+        self.desk = Desk({}, {}, {}, {}, {}, Recent())
         self._looked = -LOOK
         self._marks: deque[tuple[int, float]] = deque()
         self._expose_flow()
@@ -74,7 +77,7 @@ class Figures:
             return
         self._looked = now
         try:
-            self.desk = await self.core.store.read(_look)
+            self.desk = await self.core.store.read(partial(_look, now=self._now()))
         except StoreError:
             return  # it is said where operations cannot be written
 
@@ -179,6 +182,14 @@ class Figures:
             ["family", "severity", "state"],
             lambda: self.desk.alarms,
         )
+        watch = self.core.metrics.watch
+        watch(
+            "alarms_recent",
+            "Alarms that operators were told of in the last ten minutes (ISA-18.2)",
+            lambda: self.desk.recent.alarms,
+        )
+        watch("alarm_flood", "1 while an alarm flood goes on (ISA-18.2)", lambda: self.desk.recent.flood)
+        watch("alarms_stale", "Alarms that have stood for more than a day", lambda: self.desk.recent.stale)
         table("cases", "Cases that are open", ["family", "state"], lambda: self.desk.cases)
         table("cases_overdue", "Open cases behind their deadline", ["family"], lambda: self.desk.overdue)
         table(
@@ -206,7 +217,7 @@ class Figures:
         return self.core.clock.now()
 
 
-def _look(conn: Connection) -> Desk:
+def _look(conn: Connection, now: int) -> Desk:
     open_ = tally.standing(conn)
     waiting = outbox.backlog(conn)
     return Desk(
@@ -215,4 +226,5 @@ def _look(conn: Connection) -> Desk:
         open_.overdue,
         {(one.channel, one.state): one.n for one in waiting},
         {(one.channel,): one.oldest for one in waiting if one.state == outbox.OutboxState.PENDING},
+        recent(conn, now),
     )

@@ -64,8 +64,10 @@ class Live:
             Part(("clocks.ahead_s", "clocks.behind_days"), self._clocks),
             Part(("pipeline",), self._pipeline),
             Part(tuple(f"history.{key}" for key in HISTORY), self._history),
-            Part(("desk", "case"), self._desk),
+            Part(("desk", "case", "fold", "inhibit"), self._desk),
             Part(("notify",), self._notify),
+            Part(("commands",), self._commands),
+            Part(("evaluation",), self._evaluation),
             Part(tuple(f"mqtt.endpoint.{key}" for key in ENDPOINT), self._endpoint),
             Part(("mqtt.link",), self._links, _nothing_published),
             Part(("modbus",), self._modbus),
@@ -103,20 +105,28 @@ class Live:
     async def _notify(self, config: Config) -> None:
         """What is on its way goes out once more; channels that are gone keep what waits for them."""
         core = self.core
-        core.outbox.channels = config.notify.channels
+        core.outbox.channels = (*config.notify.channels, *core.config.open311.forward)
+        core.links.change(config.notify.base_url, config.notify.link_life)
+        core.events.change(config.notify.source, config.notify.base_url)
         if self._notifying is None:
             return
         self._notifying.cancel()
         await asyncio.wait([self._notifying])
         core.flow = Flow(
             core.store,
-            channels(config.notify, core.clock, config.zone),
+            channels(config.notify, core.clock, config.zone, core.links, core.events),
             config.notify,
             core.clock,
             random.SystemRandom(),
         )
         self.doors.join(core.flow)
         self._notifying = self._tasks.start("notify", core.flow.run())
+
+    async def _commands(self, config: Config) -> None:
+        await self.core.commands.change(config.commands)
+
+    async def _evaluation(self, config: Config) -> None:
+        self.core.facilities.change(config.evaluation)
 
     async def _endpoint(self, config: Config) -> None:
         self.doors.endpoint.change(config.mqtt.endpoint)

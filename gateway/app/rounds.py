@@ -11,6 +11,7 @@ from gateway.app.core import Core
 from gateway.app.doors import Doors
 from gateway.app.figures import Figures
 from gateway.app.readiness import Readiness
+from gateway.cases import open311
 from gateway.cases.record import Change
 from gateway.errors import StoreError
 from gateway.notify.publish import Seen
@@ -53,7 +54,8 @@ class Rounds:
     def _round(self, conn: Connection) -> tuple[list[Change], Seen]:
         core = self.core
         now, publishing = core.clock.now(), core.publishing
-        changes = core.desk.tick(conn, now)
+        changes = [*core.desk.tick(conn, now), *open311.take(core.desk, conn, now)]
+        core.outbox.escalate(conn, now)
         core.quarantine.flush(conn)
         if self._seen is None:
             publishing.begin(conn, now)

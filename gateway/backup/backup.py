@@ -32,6 +32,7 @@ from gateway.history import hot, snapshot, tables
 from gateway.history.compaction import Compactor
 from gateway.history.duck import History
 from gateway.history.manifest import Part
+from gateway.store.checkpoints import KEY
 from gateway.store.store import Store
 
 NICE: Final = 10  # of the thread that copies: ticks go first
@@ -129,6 +130,7 @@ class _Copy:
         yield self._progress("snapshots")
         known = await self._take_operations()
         yield self._progress("operations")
+        await self._step(self._take_photos)  # none is ever removed: all that operations name are there
         async with origin.compactor.still() as listed:
             until, level = origin.history.last_tick(), origin.history.space.level()
             with origin.history.cursor() as con:
@@ -204,10 +206,15 @@ class _Copy:
         return newest
 
     def _take_state(self) -> None:
-        for path in sorted(self.origin.data.glob(STATE)):
+        for path in sorted([*self.origin.data.glob(STATE), *self.origin.data.glob(KEY)]):
             made = self.into.scratch(f"{inventory.DATA}/{path.name}")
             made.write_bytes(path.read_bytes())
             self._kept(self.into.keep(f"{inventory.DATA}/{path.name}"))
+
+    def _take_photos(self) -> None:
+        for path in sorted((self.origin.data / "photos").glob("??/*")):
+            if not path.suffix:  # one that is still being written
+                self._kept(self.into.take(f"{inventory.PHOTOS}/{path.parent.name}/{path.name}", path))
 
     def _write_controls(self, con: duckdb.DuckDBPyConnection, span: tuple[int, int], name: str) -> None:
         self.controls += readings.write_controls(con, span, self.into.scratch(name))

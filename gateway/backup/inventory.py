@@ -17,6 +17,7 @@ CONTROLS: Final = "history/control"  # folders of Parquet slices, in order of co
 HOT: Final = "history/hot"
 PARTS: Final = "history/parts"
 SNAPSHOTS: Final = "snapshots"
+PHOTOS: Final = "photos"
 DATA: Final = "data"  # what else lay at the top of the data folder: cursors
 
 

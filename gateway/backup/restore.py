@@ -104,6 +104,7 @@ def _place(building: Path, name: str) -> Path:
     for folder, into in (
         (inventory.PARTS, "history"),
         (inventory.SNAPSHOTS, "snapshots"),
+        (inventory.PHOTOS, "photos"),
         (inventory.DATA, ""),
     ):
         if path.is_relative_to(folder):

@@ -8,7 +8,24 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import backup, devices, history, instructions, products, reload, rules, serve, tokens
+from gateway.cli import (
+    audit,
+    backup,
+    devices,
+    dispatch,
+    drill,
+    history,
+    instructions,
+    performance,
+    products,
+    reload,
+    report,
+    rules,
+    serve,
+    tokens,
+    users,
+    windows,
+)
 from gateway.cli import bench as bench_module
 from gateway.cli import demo as demo_module
 from gateway.cli.context import DEFAULT, log_as, read, reading, run_async
@@ -22,13 +39,22 @@ app = typer.Typer(
 app.add_typer(devices.app, name="devices")
 app.add_typer(instructions.app, name="command")
 app.add_typer(rules.app, name="rules")
+app.add_typer(performance.app, name="alarms")
+app.add_typer(dispatch.responsibility, name="responsibility")
+app.add_typer(dispatch.crews, name="crews")
+app.add_typer(windows.app, name="windows")
+app.command("folded")(windows.folded)
+app.add_typer(report.app, name="report")
 app.add_typer(history.app, name="history")
 app.add_typer(tokens.app, name="token")
+app.add_typer(users.app, name="users")
+app.add_typer(audit.app, name="audit")
 app.command("reload")(reload.reload)
 app.command("backup")(backup.take_backup)
 app.command("restore")(backup.restore_backup)
 app.command("products")(products.list_products)
 app.command("decode")(products.decode)
+app.command("drill")(drill.drill)
 
 ConfigFile = Annotated[
     Path, typer.Option("--config", "-c", help="configuration file", envvar="CITYGATE_CONFIG")

@@ -29,6 +29,7 @@ class Crew:
         said = {
             "event": event,
             "note": "repaired on site" if event == "repaired" else "",
+            "verdict": "real" if event == "repaired" else "",
             "revision": case["revision"],
         }
         try:

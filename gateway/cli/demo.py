@@ -35,6 +35,7 @@ from gateway.cli.verdict import losses, score
 from gateway.clock import CityClock
 from gateway.config import Config
 from gateway.ingest.modbus_settings import ModbusSettings
+from gateway.registry.people_settings import PeopleSettings
 from simulators import ledger
 from simulators.outskirts import BAY, POLE_ID, Outskirts
 from simulators.pace import Pace
@@ -115,7 +116,7 @@ class Show:
             speaking = await self._others(admin, url)
             began = self._clock.monotonic()
             fleet = await self._fleet()
-            with Screen(self._gateway.core.config.zone, url) as screen:
+            with Screen(self._gateway.core.config.zone, f"{url} ({await _visitor(admin)})") as screen:
                 await self._watch(remote, screen, fleet, began)
             self._outskirts.stop()
             await speaking
@@ -240,6 +241,7 @@ class Show:
             "refused": refused,
             "alarms": counts["alarms"],
             "cases": counts["cases"],
+            "sprays": self._outskirts.sprays,
             "faults": {"injected": found.injected, "detected": found.detected, "missed": found.missed},
             "latency_ms": report["latency_ms"],
             "lost": loss.lost,
@@ -283,8 +285,15 @@ async def _exported(remote: httpx.AsyncClient, family: str) -> list[tuple[str, i
     return [(row.device, row.time, row.kind) for row in map(decode, answer.content.splitlines())]
 
 
+async def _visitor(admin: httpx.AsyncClient) -> str:
+    """Somebody who may open the pages of the demo, and how they log in."""
+    person = {"name": "demo", "password": "lamps and covers", "role": "supervisor"}
+    await ask(admin, "POST", "/users", json=person)
+    return f"log in: {person['name']}, {person['password']}"
+
+
 def _at(config: Config, data: Path) -> Config:
-    """The demo's own directory, and ports that are free."""
+    """The demo's own directory and people, and ports that are free."""
     endpoint = config.mqtt.endpoint
     endpoint = endpoint.model_copy(update={"host": "127.0.0.1", "port": _free(endpoint.port)})
     http = config.http.model_copy(update={"host": "127.0.0.1", "port": _free(config.http.port)})
@@ -292,7 +301,8 @@ def _at(config: Config, data: Path) -> Config:
     hj212 = config.hj212.model_copy(
         update={"enabled": True, "host": "127.0.0.1", "port": _free(config.hj212.port)}
     )
-    return config.model_copy(update={"data": data, "mqtt": mqtt, "http": http, "hj212": hj212, "modbus": ()})
+    own = {"data": data, "people": PeopleSettings(), "mqtt": mqtt, "http": http, "hj212": hj212, "modbus": ()}
+    return config.model_copy(update=own)
 
 
 def _free(port: int) -> int:

@@ -10,6 +10,7 @@ import typer
 
 from drivers.families import FAMILIES
 from gateway.cases import template
+from gateway.cli import backtest, explain, tuning
 from gateway.cli.context import act, read, show
 from gateway.cli.remote import ask
 from rules import packs
@@ -18,6 +19,11 @@ from rules.document import Fault, Rule, RulesError, read_rules
 from rules.source import Source
 
 app = typer.Typer(help="Rules in force.", no_args_is_help=True)
+app.command("explain")(explain.explain)
+app.command("why")(explain.why)
+app.command("backtest")(backtest.backtest)
+app.command("suggest")(backtest.suggest)
+tuning.register(app)
 
 
 @app.command("list")

@@ -49,6 +49,8 @@ async def serve(config: Config, read: Callable[[], Config]) -> int:
         gc.freeze()
         if gateway.core.admin_token:
             sys.stdout.write(f"admin token, shown this once: {gateway.core.admin_token}\n")
+        if not len(gateway.core.people.users):
+            sys.stdout.write("nobody can log in yet: citygate users add NAME --role admin\n")
         if config.mqtt.endpoint.enabled:
             sys.stdout.write(f"MQTT   {config.mqtt.endpoint.host}:{gateway.doors.endpoint.port}\n")
         sys.stdout.write(f"HTTP   http://{config.http.host}:{gateway.doors.http.port}/api/v1\n")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from drivers.families import FAMILIES
 from drivers.telemetry import DAY, HOUR, MINUTE, NO_TIME, SECOND, Batch, Flag, Kind
 from gateway.offsets import KEPT, Offsets
+from rules.control import Clock
 
 NOW = 1_790_000_000 * SECOND
 DUST = FAMILIES["dust"]
@@ -124,3 +125,36 @@ def test_it_is_the_lower_median_of_the_last_seven(said: list[tuple[int, int]]) -
         known = offsets.get("dust", device)
         assert known is not None
         assert (known.offset, known.samples) == (statistics.median_low(mine) * SECOND, len(mine))
+
+
+def test_the_log_is_told_once_that_a_clock_is_wrong_and_once_that_it_is_right_again() -> None:
+    offsets = learnt(*[(0, 2 * HOUR)] * 3)
+    assert offsets.turned() == []  # three samples may be anything
+    offsets.learn(*batch((0, 2 * HOUR)))
+    assert offsets.turned() == [Clock("dust", [0], [7200.0])]
+    offsets.learn(*batch((0, 2 * HOUR)))
+    assert offsets.turned() == []
+    for _ in range(4):
+        offsets.learn(*batch((0, SECOND)))
+    assert offsets.turned() == [Clock("dust", [0], [1.0])]
+    assert offsets.turned() == []
+
+
+def test_nobody_is_blamed_while_our_own_clock_seems_wrong() -> None:
+    offsets = learnt(*[(device, HOUR) for device in range(6) for _ in range(4)])
+    assert offsets.turned() == []
+    for device in range(5):
+        for _ in range(7):
+            offsets.learn(*batch((device, 0)))
+    assert offsets.turned() == [Clock("dust", [5], [3600.0])]
+
+
+def test_what_the_log_says_already_is_heeded_after_a_restart() -> None:
+    offsets = Offsets(FAMILIES)
+    offsets.heed("dust", np.array([np.nan, 7200.0]))
+    for _ in range(4):
+        offsets.learn(*batch((0, 0), (1, 2 * HOUR)))
+    assert offsets.turned() == []
+    for _ in range(4):
+        offsets.learn(*batch((1, 0)))
+    assert offsets.turned() == [Clock("dust", [1], [0.0])]

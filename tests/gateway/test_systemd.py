@@ -54,6 +54,7 @@ def test_every_word_of_a_life(address: str) -> None:
 @pytest.mark.parametrize(
     ("watchdog", "pid", "expected"),
     [("60000000", "", 60.0), ("60000000", str(os.getpid()), 60.0), ("60000000", "1", 0.0), ("", "", 0.0)],
+    ids=["anybody's", "ours", "another's", "none"],
 )
 def test_the_interval_is_ours_only_where_it_is_meant_for_us(watchdog: str, pid: str, expected: float) -> None:
     assert Manager.of({"WATCHDOG_USEC": watchdog, "WATCHDOG_PID": pid}).watchdog == expected

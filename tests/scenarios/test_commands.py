@@ -15,7 +15,7 @@ import numpy as np
 
 from gateway.app import App
 from gateway.config import Config
-from gateway.registry.tokens import Role
+from gateway.registry.roles import Role
 from simulators.fleet import Fleet, Settings
 from simulators.pace import Pace
 from simulators.world.city import City as World

@@ -12,6 +12,7 @@ from drivers.telemetry import DAY, HOUR, MINUTE, SECOND
 from tests.scenarios.city import City, city, moment
 
 TILTED = "orientationChanged"
+CLOCK_WRONG = "clockWrong"
 
 
 async def says(town: City, device: str, stamp: int, **values: float) -> None:
@@ -30,7 +31,14 @@ async def rows(town: City, device: str) -> list[dict[str, Any]]:
 
 
 async def standing(town: City, device: str) -> list[str]:
-    return [one["name"] for one in await town.alarms(device) if one["standing"]]
+    """Alarms of what it senses; that its clock is wrong is told of apart."""
+    return [
+        one["name"] for one in await town.alarms(device) if one["standing"] and one["name"] != CLOCK_WRONG
+    ]
+
+
+async def clock_is_wrong(town: City, device: str) -> bool:
+    return any(one["standing"] for one in await town.alarms(device) if one["name"] == CLOCK_WRONG)
 
 
 async def offset(town: City, device: str) -> int:
@@ -118,6 +126,7 @@ async def test_a_clock_that_drifts_is_followed_until_it_is_wrong(tmp_path: Path,
         wrong = [minute for minute, row in enumerate(kept) if row["flags"] == ["clock"]]
         assert wrong == (list(range(13, 30)) if drift > 0 else [])
         assert abs(await offset(town, "MH-1") + 26 * drift) < SECOND, "the median of the last seven"
+        assert await clock_is_wrong(town, "MH-1"), "over a minute off for over ten"
 
 
 async def test_most_clocks_know_better_than_the_host(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ async def lived(city: City) -> None:
     assert raised <= {"communicationFailure", "stationFault"}, (
         "silence raised these; the filth in it is history"
     )
-    assert city.gateway.doors.stations.hub.counters.pulls == 1
+    assert city.gateway.doors.stations.hub.counters.pulls == 2, "minute and hour data"
     assert city.clock.now() - start < 3 * HOUR
 
 

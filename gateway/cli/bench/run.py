@@ -8,9 +8,13 @@ from pathlib import Path
 from rich.console import Console
 
 from gateway.cli.bench import loads, report
+from gateway.cli.bench.backtest import backtests
 from gateway.cli.bench.bare import Size
 from gateway.cli.bench.figure import Figure
+from gateway.cli.bench.hj212 import hj212
 from gateway.cli.bench.million import million
+from gateway.cli.bench.modbus import modbus
+from gateway.cli.bench.month import month
 from gateway.cli.bench.restart import restarts
 from gateway.cli.bench.rules import rules
 from gateway.cli.bench.single import receiving, ten_rules
@@ -27,12 +31,18 @@ async def bench(seconds: float, *, stages_only: bool, json: Path | None = None, 
     console.print(report.described(where))
     groups = {"stages": await _stages(size)}
     report.show(console, f"a message of five points, {size.devices:,} messages a tick", groups["stages"])
-    groups["restart"], groups["loads"] = [], []
+    groups["restart"], groups["loads"], groups["field"], groups["history"] = [], [], [], []
     if not stages_only:
         groups["restart"] = [*await restarts(), *await million()]
         report.show(console, "from the start of the process; 10,000 devices, or a million", groups["restart"])
+        groups["history"] = await backtests()
+        report.show(console, "a rule judged anew over history", groups["history"])
+        groups["drill"] = await month()
+        report.show(console, "a city in virtual time, times real time", groups["drill"])
         groups["loads"] = await _loads(seconds)
         report.show(console, "end to end, QoS 1, ack after commit, whole readings", groups["loads"])
+        groups["field"] = [*await modbus(seconds), *await hj212(seconds)]
+        report.show(console, "field protocols, through the whole gateway", groups["field"])
     if json is not None:
         _save(json, report.encode(where, seconds, groups))
 

@@ -243,3 +243,14 @@ async def test_the_log_changes_its_form_and_level(town: Town) -> None:
             root = logging.getLogger()
             (handler,) = [each for each in root.handlers if isinstance(each, log.Sparing)]
             assert (isinstance(handler.formatter, log.Json), root.level) == (True, logging.ERROR)
+
+
+async def test_the_file_stops_all_downlink_and_lets_it_go_again(town: Town) -> None:
+    async with town.running() as gateway:
+        town.write("[commands]\nenabled = false\nsecond_person_from = 7")
+        assert (await gateway.reload()).applied == ["commands.enabled", "commands.second_person_from"]
+        assert gateway.core.commands.stopped is not None
+        assert gateway.core.commands.settings.second_person_from == 7
+        town.write()
+        await gateway.reload()
+        assert gateway.core.commands.stopped is None

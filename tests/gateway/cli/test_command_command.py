@@ -12,7 +12,7 @@ from gateway.app import App
 from gateway.cli import app
 from gateway.cli.remote import RefusalError
 from gateway.config import Config
-from gateway.registry.tokens import Role
+from gateway.registry.roles import Role
 
 
 async def prepare(folder: Path) -> str:
