@@ -204,7 +204,9 @@ async def test_every_write_takes_a_key_and_says_so(gate: Gate) -> None:
         if HEADER not in headers:
             wrong.append(f"{name} does not document {HEADER}")
         keyed = {HEADER: f"walk-{number}"}
-        first, second = [await asked(gate, name, line, ids, gate.words["admin"], keyed) for _ in range(2)]
+        first, second = [
+            await asked(gate, name, line, ids, gate.words["admin"], headers=keyed) for _ in range(2)
+        ]
         same = (second.status_code, second.content) == (first.status_code, first.content)
         gone = second.status_code == 409 and second.json()["type"] == "urn:citygate:answer-not-kept"
         if first.status_code not in {401, 403, 429} and not (gone or (same and REPLAYED in second.headers)):
