@@ -19,13 +19,14 @@ from rules.document import Rule, RulesError, read_rules
 from rules.engine import Engine
 from rules.order import Order
 from rules.transition import Transition, transition_id
-from rules.tree import Aged, Changed, Elsewhere, Peers, PointValue, Rises, Silent, Usual, Window, text
+from rules.tree import MISSED, Aged, Changed, Elsewhere, Peers, PointValue, Rises, Silent, Usual, Window, text
 from rules.windows import ring_key
 
 Json = Mapping[str, Any]
 RECORDED: Final = "recorded"  # the line of what the log's own versions say
 MOST: Final = 500_000  # transitions that one trial keeps, of all its lines
 SETTLING: Final = DAY  # on top of what a rule looks back: an alarm that began before is known from then on
+MISSED_BY_SLOWEST: Final = int(MISSED * DAY)  # before a device that reports once a day is silent
 
 
 class TooMuchError(ValueError):
@@ -185,7 +186,10 @@ def _lookback(rule: Rule) -> int:
                 spans.append((days + 1) * DAY)
             case Silent(timeout=span, parameter=name):
                 tuned = rule.parameters.get(name)
-                spans.append(round(tuned.high * tuned.unit.factor * SECOND) if tuned else span)
+                spans += [
+                    round(tuned.high * tuned.unit.factor * SECOND) if tuned else span,
+                    MISSED_BY_SLOWEST,
+                ]
             case _:
                 pass
     return max(spans)

@@ -232,4 +232,5 @@ def kept_kind(window: Window) -> str:
 _KINDS: Final = {
     **dict.fromkeys(("mean", "sum", "share", "changes", "cycles"), "total"),
     **dict.fromkeys(("delta", "rate"), "ends"),
+    "coverage": "count",
 }

@@ -181,6 +181,17 @@ def _changes(checker: Checker, syntax: Syntax) -> Number:
     return Window("changes", Changed(point), _length(syntax.parts[1]), PLAIN)
 
 
+def _coverage(checker: Checker, syntax: Syntax) -> Number:
+    _arity(syntax, 2, "coverage(point, duration)")
+    point = _point(checker, syntax, "coverage(pm10, 1h)")
+    if point.name == "event":
+        raise syntax.parts[0].error(
+            "expected a measured point: events come when there are some, not each interval",
+            "count them: count(event, 1h)",
+        )
+    return Window("coverage", point, _length(syntax.parts[1]), PLAIN)
+
+
 # -- conditions
 
 
@@ -226,6 +237,7 @@ def silent(checker: Checker, syntax: Syntax, whole: bool) -> Silent:
 
 NUMBERS: Final[dict[str, Callable[[Checker, Syntax], Number]]] = {
     **dict.fromkeys(MEASURES, _measure),
+    "coverage": _coverage,
     "changes": _changes,
     "share": _of_condition,
     "cycles": _of_condition,

@@ -27,12 +27,13 @@ from rules.tree import (
     PointValue,
     Sun,
 )
-from rules.units import PLAIN, parse_unit
+from rules.units import PLAIN, SECONDS, parse_unit
 
 RESERVED: Final = frozenset(
     {*NUMBERS, *TRUTHS, *CONDITIONS, *ATTRIBUTES, "silent", "sun", "attr", "parent", "site"}
     | {"and", "or", "not", "between", "by", "median"}
 )
+LARGEST: Final = 1e100  # no unit's factor makes infinity of it
 _QUANTITY: Final = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(.*)", re.DOTALL)
 
 
@@ -159,6 +160,8 @@ class _Checker:
 
     def _quantity(self, syntax: Syntax) -> Constant:
         value, unit = _split(syntax)
+        if float(value) > LARGEST:
+            raise syntax.error(f"expected a number up to {LARGEST:g}, found {value}")
         try:
             return Constant(float(value), parse_unit(unit, self.vocabulary.units))
         except ValueError as error:
@@ -205,7 +208,10 @@ def _aligned(syntax: Syntax, left: Number, right: Number) -> tuple[Number, Numbe
 
 def _in_unit(right: Syntax, left: Number) -> str:
     if right.kind == "quantity" and left.unit.text:
-        return f"write the number with its unit, as in {_split(right)[0]} {left.unit}"
+        value, unit = _split(right)
+        if unit == "m" and left.unit.matches(SECONDS):
+            return f"m is metre here: for minutes write {value} min"
+        return f"write the number with its unit, as in {value} {left.unit}"
     return "compare and add only what has the same unit; * and / make other units"
 
 

@@ -305,7 +305,9 @@ class _Reader:
             unit = PLAIN
         if len(numbers) < 3:
             return None
-        if not numbers["min"] <= numbers["value"] <= numbers["max"]:
+        if numbers["min"] > numbers["max"]:
+            self.fault(f"{key}.min", f"expected at most max, {numbers['max']:g}, found {numbers['min']:g}")
+        elif not numbers["min"] <= numbers["value"] <= numbers["max"]:
             self.fault(f"{key}.value", f"expected a value between min and max, found {numbers['value']:g}")
         return Tunable(numbers["value"], unit, numbers["min"], numbers["max"])
 
@@ -386,6 +388,10 @@ class _Reader:
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
+    return number if isfinite(number) else None

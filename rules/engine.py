@@ -38,7 +38,7 @@ from rules.zone import Zone
 if TYPE_CHECKING:
     from drivers.telemetry import Float64
 
-FORMAT: Final = 4  # of snapshots
+FORMAT: Final = 5  # of snapshots
 _order = attrgetter("time", "rule", "family", "index", "shadow")
 
 

@@ -119,11 +119,15 @@ def _known(column: Float64) -> list[float | None]:
 
 
 def _put_silence(facts: list[Facts], watch: Silence, memory: Memory, devices: Int64) -> None:
-    timeout = np.broadcast_to(
-        watch.timeout if isinstance(watch.timeout, int) else watch.timeout.take(devices), len(devices)
+    timeout, said = (
+        np.broadcast_to(span if isinstance(span, int) else span.take(devices), len(devices))
+        for span in (watch.timeout, watch.said)
     )
     _put(facts, "heard", [time if time > NEVER else None for time in memory.heard[devices].tolist()])
     _put(facts, "timeout", (timeout / SECOND).tolist())
+    interval = memory.devices.interval.take(devices) / SECOND
+    for row in (timeout > said).nonzero()[0].tolist():  # then it is the interval that counts
+        facts[row]["interval"] = float(interval[row])
 
 
 def _put_values(facts: list[Facts], watch: Watch, memory: Memory, moment: Moment) -> None:
@@ -176,7 +180,7 @@ def _put_windows(facts: list[Facts], watch: Watch, memory: Memory, devices: Int6
     for window in dict.fromkeys(watch.meaning.windows()):
         assert isinstance(window, Window)
         ring = memory.rings[ring_key(window)]
-        reading = ring.read(window.statistic, devices)
+        reading = ring.read(window.statistic, devices, memory.devices.interval)
         expected = np.maximum(ring.expected.take(devices), 1)
         valid = np.where(ring.expected.take(devices) == 0, 1.0, np.minimum(reading.filled / expected, 1.0))
         shown = [

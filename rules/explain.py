@@ -16,7 +16,7 @@ from rules.explain_facts import Facts
 from rules.explain_nouns import Nouns
 from rules.explain_numbers import moment, span
 from rules.explain_words import PLACE, WORDS, Language
-from rules.tree import Both, Condition, Either, Negation, ParameterValue, Silent, text
+from rules.tree import MISSED, Both, Condition, Either, Negation, ParameterValue, Silent, text
 from rules.units import SECONDS
 
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "zh")
@@ -106,10 +106,13 @@ class Explainer:
         raised: bool,
         now: bool = False,
     ) -> str:
-        heard = evidence.get("heard")
+        heard, interval = evidence.get("heard"), evidence.get("interval")
         limit = span(evidence.get("timeout", silent.timeout / SECOND), self._language)
         named = [ParameterValue(silent.parameter, SECONDS)] if silent.parameter else []
         scope = clauses.nouns.scope(named)
+        if interval is not None and not clauses.nouns.brief:
+            limit += self._word("of intervals").format(many=MISSED, span=span(interval, self._language))
+            scope = ""
         if now and not raised and heard is not None:
             return self._word("heard.still").format(time=moment(heard, self._zone), span=limit, scope=scope)
         if not raised:

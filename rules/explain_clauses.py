@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from drivers.telemetry import HOUR, MINUTE
-from rules.explain_nouns import Nouns, converts, is_event, parameters_in
+from rules.explain_nouns import SHARES, Nouns, converts, is_event, parameters_in
 from rules.explain_numbers import digits_for, share, times
 from rules.tree import (
     Aged,
@@ -19,6 +19,7 @@ from rules.tree import (
     Date,
     Either,
     Elsewhere,
+    Known,
     Negation,
     Number,
     PointValue,
@@ -86,9 +87,11 @@ class Clauses:
             return self._labelled(left, right.value, equal=(condition.operator == "==") is wanted)
         if _at_all(condition):
             return self._said(left)
+        if isinstance(left, Known) and isinstance(self.nouns.speaks(left), Constant):
+            return self.nouns.word("says.unknown", noun=self.nouns.of(left.items[0]))
         nouns = self.nouns
         digits = digits_for(self.facts.number(left), self.facts.number(right))
-        percent = any(isinstance(side, Window) and side.statistic == "share" for side in (left, right))
+        percent = any(isinstance(side, Window) and side.statistic in SHARES for side in (left, right))
         said = self._said(left, digits, percent=percent)
         threshold = self._threshold(right, digits, percent=percent)
         scope = nouns.scope(parameters_in(left, right))

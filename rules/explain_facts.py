@@ -69,7 +69,7 @@ class Facts:
 
     def thin(self, window: Window) -> bool:
         """Whether too little data came to judge it."""
-        return self.reading(window).valid < self.valid - _ROUNDED
+        return window.statistic != "coverage" and self.reading(window).valid < self.valid - _ROUNDED
 
     def scope(self, parameter: ParameterValue) -> str:
         """Where its value came from (rules.parameters)."""

@@ -33,6 +33,7 @@ from rules.tree import (
 from rules.units import PLAIN
 from rules.windows import needs_cover
 
+SHARES: Final = frozenset({"share", "coverage"})  # statistics told in percent
 _LISTED: Final = 6  # operands that a sum names
 
 
@@ -75,8 +76,12 @@ class Nouns:
         return point.zh or point.name if self.language == "zh" else point.en or point.name
 
     def known(self, node: Known) -> str:
+        return self.of(self.speaks(node))
+
+    def speaks(self, node: Known) -> Number:
+        """The first of its items that is known; the first where none is."""
         known = [item for item in node.items if self.facts.number(item) is not None]
-        return self.of((known or node.items)[0])
+        return (known or node.items)[0]
 
     def peers(self, node: Peers) -> str:
         named = {"point": self.point(node.point, node.family), "group": self.word(f"group.{node.by}")}
@@ -163,7 +168,7 @@ class Nouns:
         return self.word("valued.cover" if cover else "valued", noun=noun, value=shown, cover=cover)
 
     def shown(self, value: float, node: Number, digits: int = DIGITS, *, percent: bool = False) -> str:
-        if percent or (isinstance(node, Window) and node.statistic == "share"):
+        if percent or (isinstance(node, Window) and node.statistic in SHARES):
             return share(value, self.language, digits)
         return quantity(value, node.unit, self.language, digits)
 
@@ -183,6 +188,8 @@ class Nouns:
     def cover(self, node: Number) -> str:
         """How much of a window's data came; "" where that says nothing."""
         if self.brief or not isinstance(node, Window) or not needs_cover(node):
+            return ""
+        if node.statistic == "coverage":  # it says so itself
             return ""
         return self.word("cover", share=share(self.facts.reading(node).valid, self.language, 2))
 

@@ -49,6 +49,11 @@ class Order:
             marks.grow(control.device + 1)
             marks.restart(control.device, control.time)
 
+    def interval(self, family: str, index: int) -> int:
+        """µs between two reports of a device, as it is registered."""
+        marks = self._of[family]
+        return int(marks.interval[index]) if index < len(marks.interval) else marks.family.interval
+
     def stamp(self, batch: Batch) -> Stamped:
         """Give every row its event time and flags, in order of arrival. Changes the batch's columns in place."""
         marks = self._of[batch.family.name]

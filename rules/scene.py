@@ -68,9 +68,11 @@ class Moment:
         assert self._watch is not None
         reading = self._windows.get((ring, statistic))
         if reading is None:
-            reading = self._windows[ring, statistic] = self._memory.rings[ring].read(statistic, self.devices)
+            reading = self._windows[ring, statistic] = self._memory.rings[ring].read(
+                statistic, self.devices, self._memory.devices.interval
+            )
         valid = self._watch.rule.valid
-        if not valid:
+        if not valid or statistic == "coverage":
             return reading.value
         expected = self._expected.get(ring)
         if expected is None:

@@ -1,5 +1,6 @@
 """Absence: raised at the deadline heard + timeout, by receive time; cleared by the next row heard, whatever it says.
 
+No timeout is shorter than a few of the device's own intervals, so that who reports each hour is not silent each hour.
 It is checked at a row before the row counts as heard, and at sweeps; so a replay without sweeps raises the same.
 """
 
@@ -15,7 +16,7 @@ from rules.document import Rule
 from rules.memory import NEVER, Memory
 from rules.parameters import Overrides
 from rules.state import IDLE, MOST_SWEPT, RAISED, Track
-from rules.tree import Silent
+from rules.tree import MISSED, Silent
 from rules.watch import span_of
 
 if TYPE_CHECKING:
@@ -25,13 +26,15 @@ Emit = Callable[["Silence", "Int64", bool, "Int64", "Int64"], None]
 
 
 class Silence:
-    """A silent(…) rule over one family. timeout int or int64[device]: µs."""
+    """A silent(…) rule over one family. timeout int or int64[device]: µs; said: as the rule says, before the intervals."""
 
     def __init__(self, rule: Rule, family: str, capacity: int, emit: Emit) -> None:
         self.rule = rule
         self.track = Track(capacity, holds=False)
         self.mine: Bool | None = None  # the devices that this version judges; None: all
         self.timeout: int | Int64 = 0
+        self.said: int | Int64 = 0
+        self.shortest = 0
         when = rule.meanings[family].when
         assert isinstance(when, Silent)
         self._span: int | str = when.parameter or when.timeout
@@ -42,7 +45,11 @@ class Silence:
             name: overrides.resolve(self.rule.id, name, tunable.value, devices)
             for name, tunable in self.rule.parameters.items()
         }
-        self.timeout = span_of(self.rule, self._span, parameters)
+        self.said = self.timeout = span_of(self.rule, self._span, parameters)
+        self.shortest = _least(self.said)
+        if MISSED * int(devices.interval.max(initial=0)) > self.shortest:
+            self.timeout = np.maximum((devices.interval * MISSED).astype(np.int64), self.said)
+            self.shortest = _least(self.timeout)
         self.track.due = 0
 
     def troubled(self, devices: Int64, quiet: Int64) -> Bool:
@@ -65,10 +72,6 @@ class Silence:
         self._turn(device, IDLE, received, received)
         self.track.due = min(self.track.due, int((received + self._timeout_of(device))[0]))
 
-    @property
-    def shortest(self) -> int:
-        return self.timeout if isinstance(self.timeout, int) else int(self.timeout.min(initial=2**61))
-
     def sweep(self, now: int, waiting: Int64, heard: Int64, younger: int) -> bool:
         """Deadlines that passed among these devices, heard at these times; True where there are more.
 
@@ -86,6 +89,10 @@ class Silence:
 
     def _turn(self, devices: Int64, state: int, time: Int64, received: Int64) -> None:
         self._emit(self, devices, state == RAISED, self.track.turn(devices, state, time), received)
+
+
+def _least(span: int | Int64) -> int:
+    return span if isinstance(span, int) else int(span.min(initial=2**61))
 
 
 def sweep(silences: list[Silence], now: int, memory: Memory) -> bool:

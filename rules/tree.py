@@ -126,7 +126,8 @@ class SunHeight:
 class Window:
     """A statistic over the closed buckets of the last `length` µs; share and count: of rows for which a condition held.
 
-    changes, cycles: how often a point changed, or a condition became true.
+    changes, cycles: how often a point changed, or a condition became true. coverage: how much of the data that the
+    device's interval should give is there, 0 to 1; it is known whatever is missing.
     """
 
     statistic: str
@@ -199,7 +200,9 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """Nothing heard for `timeout` µs, or for the parameter named. Always the whole condition."""
+    """Nothing heard for `timeout` µs, or for the parameter named; for MISSED of the device's intervals where that is
+    longer. Always the whole condition.
+    """
 
     timeout: int
     parameter: str
@@ -221,6 +224,9 @@ Number = Value | Arithmetic | Absolute | Known
 Condition = Compare | Both | Either | Negation | Changed | Rises | Sun | Between | Date | Silent
 Node = Number | Condition
 
+MISSED: Final = (
+    2.5  # intervals without a word before a device is silent: an uplink missing for 2 to 3 (domain B.6)
+)
 OF_LAST_VALUES: Final = (  # what is seen of a device's last values, its registration and the time, and of nothing else
     *(Constant, PointValue, AttributeValue, ParameterValue, SunHeight, Arithmetic, Absolute, Known),
     *(Compare, Both, Either, Negation, Sun, Between, Date),

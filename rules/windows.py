@@ -26,7 +26,9 @@ _MEANS: Final = frozenset({"mean", "share"})
 
 
 class Reading(NamedTuple):
-    """value float64[n] over the closed buckets, NaN where they do not give it; filled uint8[n]: buckets with a value."""
+    """value float64[n] over the closed buckets, NaN where they do not give it; filled uint8[n]: buckets with a value, as
+    many as the interval could fill since the device was first heard in the window.
+    """
 
     value: Float64
     filled: Int64
@@ -63,6 +65,7 @@ class Ring:
         self.width = width_of(window.length)
         self.buckets = buckets_of(window.length)
         self._least = int(needs_cover(window))
+        self.sparse = False  # whether a device's interval is longer than a bucket
         self.due = 0  # no bucket closes by receive time before it; a lower bound
         self.expected = np.ones(capacity, np.uint8)
         self._table = Table(
@@ -72,11 +75,14 @@ class Ring:
                 "open": Column(np.uint32, 0),
                 "count": Column(np.uint32, 0),
                 "filled": Column(np.uint8, 0),
-                "oldest": Column(np.uint8, 0),
+                "oldest": Column(np.uint8, 0),  # `buckets` more once the window has passed (`_slot`)
                 "slots": Column(np.uint32, 0, self.buckets),
             },
         )
         self._kept = kept_for(window, family, capacity, self.buckets)
+        turns = np.arange(2 * self.buckets)  # buckets closed since it woke, and from then on round and round
+        self._slot = turns % self.buckets
+        self._next = np.append(turns[1:], self.buckets).astype(np.uint8)
 
     @property
     def edge(self) -> Int64:
@@ -92,6 +98,7 @@ class Ring:
 
     def expect(self, devices: Int64, interval: Int64) -> None:
         """The devices report every `interval` µs."""
+        self.sparse = self.sparse or bool((interval > self.width).any())
         self.expected[devices] = self._least * np.clip(
             self.length // np.maximum(interval, 1), 1, self.buckets
         )
@@ -134,7 +141,7 @@ class Ring:
         """Their open buckets close, each in place of its oldest; the next ones open, empty."""
         table = self._table
         oldest = table["oldest"].take(devices)
-        cell = oldest.astype(np.int64) * table.capacity + devices
+        cell = self._slot.take(oldest) * table.capacity + devices
         slots = table.flat("slots")
         new, old = table["open"].take(devices), slots.take(cell)
         filled = new > 0
@@ -142,7 +149,7 @@ class Ring:
         table["filled"][devices] += filled.view(np.uint8) - (old > 0).view(np.uint8)
         slots[cell] = new
         table["open"][devices] = 0
-        table["oldest"][devices] = (oldest + np.uint8(1)) % np.uint8(self.buckets)
+        table["oldest"][devices] = self._next.take(oldest)
         table["edge"][devices] += self.width
         if self._kept is not None:
             self._kept.close(devices, cell, filled)
@@ -150,7 +157,9 @@ class Ring:
     def rest(self, devices: Int64) -> None:
         """Those in which nothing is left go dormant: their buckets close no more until a value comes."""
         drained = (self._table["filled"].take(devices) == 0) & (self._table["open"].take(devices) == 0)
-        self.edge[devices[drained]] = DORMANT
+        if drained.any():
+            self.edge[devices[drained]] = DORMANT
+            self._table["oldest"][devices[drained]] = 0
 
     def carry(self, by: int) -> None:
         """All buckets go ahead by `by` µs, or by what of it are whole buckets."""
@@ -163,10 +172,10 @@ class Ring:
         if self._kept is not None:
             self._kept.table.forget(devices)
 
-    def read(self, statistic: str, devices: Int64) -> Reading:
-        """The statistic over the closed buckets; delta and rate need two values."""
+    def read(self, statistic: str, devices: Int64, interval: Int64) -> Reading:
+        """The statistic over the closed buckets; delta and rate need two values. interval: µs, by device index."""
         count = self._table["count"].take(devices)
-        filled = self._table["filled"].take(devices)
+        filled = self._filled(devices, interval)
         match self._kept:
             case Totals() as totals:
                 value = totals.total(devices) / (
@@ -177,9 +186,30 @@ class Ring:
             case Ends() as ends:
                 change = ends.rate if statistic == "rate" else ends.delta
                 value = np.where(count < 2, np.nan, change(devices, self._oldest(devices)))
+            case _ if statistic == "coverage":
+                value = self._coverage(devices, count, filled, interval)
             case _:
                 value = count.astype(np.float64)
         return Reading(value, filled)
+
+    def _filled(self, devices: Int64, interval: Int64) -> Int64:
+        """Who reports faster than its interval says has not seen more of the window's time by that."""
+        filled = self._table["filled"].take(devices)
+        if not self.sparse:
+            return filled
+        closed = self._table["oldest"].take(devices)
+        young = (closed < self.buckets).nonzero()[0]
+        if len(young):
+            seen = closed[young].astype(np.int64) * self.width
+            filled[young] = np.minimum(filled[young], -(-seen // np.maximum(interval[devices[young]], 1)))
+        return filled
+
+    def _coverage(self, devices: Int64, count: Int64, filled: Int64, interval: Int64) -> Float64:
+        """The share of buckets that are filled or of readings that came, whichever is less."""
+        wanted = np.maximum(self.length // np.maximum(interval.take(devices), 1), 1)
+        buckets = filled / self.expected.take(devices)
+        coverage: Float64 = np.minimum(np.minimum(buckets, count / wanted), 1.0)
+        return coverage
 
     def _oldest(self, devices: Int64) -> Int64:
         """The cell of the oldest closed bucket that holds a value."""

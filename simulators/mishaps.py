@@ -264,7 +264,7 @@ _DUST: Final = (
         "noise_night",
         "dust",
         alarms=("noiseTooHigh", "abnormalNoiseDetected"),
-        sets={"noise": 94},
+        sets={"noise": 94, "rain": 0, "wind_speed": 2},  # GB 12523 judges noise in calm and dry air only
         within=15 * MINUTE,
     ),
     Kind("storm", "dust", alarms=("windTooStrong",), sets={"wind_speed": 24}, within=15 * MINUTE),

@@ -52,6 +52,7 @@ FAMILY = Family(
         every.FLAT,
         every.JUMP,
         every.CLOCK,
+        every.RESTORED,
     ),
     commands=(
         Command(

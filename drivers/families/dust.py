@@ -41,6 +41,7 @@ FAMILY = Family(
         every.FLAT,
         every.JUMP,
         every.CLOCK,
+        every.RESTORED,
     ),
     commands=(
         Command(

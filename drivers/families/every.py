@@ -13,6 +13,7 @@ NORMAL: Final = Alarm(
     "normal", "last event of the device is over", "设备恢复正常"
 )  # TALQ's end flag, as an event
 CLONED: Final = Alarm("identityCloned", "two clients use one identity", "设备身份被冒用")
+RESTORED: Final = Alarm("identityRestored", "one client alone uses the identity again", "设备身份恢复独用")
 FLAT: Final = Alarm("flatLine", "value that always moves stands still", "监测值长期恒定")
 JUMP: Final = Alarm("implausibleJump", "value leaps as nothing in the world does", "监测值异常突变")
 CLOCK: Final = Alarm("clockWrong", "clock of the device is wrong", "设备时钟错误")

@@ -41,6 +41,7 @@ FAMILY = Family(
         every.FLAT,
         every.JUMP,
         every.CLOCK,
+        every.RESTORED,
     ),
     commands=(
         Command("calibrate", en="run a zero calibration", zh="零点校准"),

@@ -31,8 +31,9 @@ FAMILY = Family(
             en="distance from the sensor down to the water",
             zh="探头至水面距离",
         ),
+        Point("o2", "%", 0, 30, 0.1, en="oxygen", zh="氧气"),
     ),
-    alarms=(  # TALQ 2.7.1 Orientation, Accelerometer, FluidLevel, Gas, Battery; the cover… are ours
+    alarms=(  # TALQ 2.7.1 Orientation, Accelerometer, FluidLevel, Gas, Battery; cover…, oxygenTooLow ours
         Alarm("orientationChanged", "cover is tilted", "井盖倾斜"),
         Alarm("coverOpened", "cover is open or missing", "井盖打开"),
         Alarm("coverMoved", "cover has moved", "井盖位移"),
@@ -51,6 +52,8 @@ FAMILY = Family(
         every.FLAT,
         every.JUMP,
         every.CLOCK,
+        Alarm("oxygenTooLow", "too little oxygen", "氧气不足"),
+        every.RESTORED,
     ),
     commands=(
         Command(

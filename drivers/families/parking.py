@@ -35,6 +35,8 @@ FAMILY = Family(
         every.CLONED,
         every.JUMP,
         every.CLOCK,
+        every.FLAT,
+        every.RESTORED,
     ),
     commands=(
         Command("calibrate", en="learn the empty bay anew", zh="空位重新标定"),

@@ -53,6 +53,9 @@ FAMILY = Family(
         every.CLONED,
         every.FLAT,
         every.CLOCK,
+        every.JUMP,
+        Alarm("controlGearCommFailure", "controller cannot reach its control gear", "驱动器通信中断"),
+        every.RESTORED,
     ),
     commands=(
         Command(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from drivers.families.every import CLONED
 from gateway.app.core import Core
 from gateway.app.doors import Doors
 from gateway.app.figures import Figures
@@ -15,6 +16,7 @@ from gateway.cases import open311
 from gateway.cases.record import Change
 from gateway.errors import StoreError
 from gateway.notify.publish import Seen
+from gateway.store.schema.cases import UNCLEARED, alarm
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,8 @@ class Rounds:
             await core.clock.sleep(ROUND)
             self.readiness.look()
             try:
+                if self._seen is None:
+                    core.presence.recall(await core.store.read(_cloned))
                 changes, seen = await self.figures.timed(self._round)
                 self._look_at(seen)
                 await core.commands.turn()
@@ -61,3 +65,8 @@ class Rounds:
             publishing.begin(conn, now)
         lost = {link.name: link.counters.sessions_lost for link in self.doors.links}
         return changes, publishing.round(conn, now, self._seen or Seen(), core.directory.generation, lost)
+
+
+def _cloned(conn: Connection) -> list[str]:
+    """Devices whose identity the gateway has called cloned and not yet their own again."""
+    return list(conn.scalars(select(alarm.c.device).where(alarm.c.name == CLONED.name, UNCLEARED)))

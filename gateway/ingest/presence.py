@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from drivers.refusal import Refusal
@@ -15,7 +15,7 @@ ONLINE: Final = b'{"state":"online"}'
 DEVICE: Final = "device"
 OFFLINE: Final = b'{"state":"offline"}'
 CLONED: Final = b'{"event":"identityCloned"}'
-NORMAL: Final = b'{"event":"normal"}'
+RESTORED: Final = b'{"event":"identityRestored"}'  # a word of the gateway's own: "normal" is the device's
 QUIET: Final = (
     3600 * SECOND
 )  # city time without a takeover after which a cloned identity counts as its own again
@@ -72,15 +72,20 @@ class Presence:
 
     def cloned(self, principal: Principal) -> None:
         """Too many takeovers of one identity."""
-        self._cloned[principal.name] = self._clock.now()
+        if principal.kind == DEVICE:
+            self._cloned[principal.name] = self._clock.now()
         self._say(principal.kind, principal.name, "event", CLONED, self._clock.now())
+
+    def recall(self, names: Iterable[str]) -> None:
+        """After a start: devices whose clone was told and not ended; their hour begins anew."""
+        self._cloned = dict.fromkeys(names, self._clock.now()) | self._cloned
 
     def settle(self) -> None:
         """Looked at now and then: identities that nobody has fought over for an hour."""
         now = self._clock.now()
         for name in [name for name, at in self._cloned.items() if now - at > QUIET]:
             del self._cloned[name]
-            self._say(DEVICE, name, "event", NORMAL, now)
+            self._say(DEVICE, name, "event", RESTORED, now)
 
     def _say(self, kind: str, name: str, channel: str, payload: bytes, at: int) -> None:
         entry = self._directory.device(name) if kind == DEVICE else None

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from simulators.mishaps import Rows
     from simulators.world.cohort import Columns
 
-BLINK: Final = 5 * MINUTE  # a loose contact: half of it lit, half of it dark
+BLINK: Final = (
+    10 * MINUTE
+)  # a loose contact: half of it lit, half of it dark, so that every report finds it otherwise
 LEAP: Final = 2 * MINUTE
 
 
@@ -36,9 +38,12 @@ def _drawing(rows: Rows, part: float) -> Columns:
 
 
 def _cycling(rows: Rows) -> Columns:
-    lit = ((rows.time - rows.start) % BLINK < BLINK // 2).astype(np.float64)
-    power = np.where(lit > 0, rows.cohort.attributes["rated_power"][rows.device], 0.6)
-    return _while_lit(rows, {"switch": lit, "dimming": 100 * lit, "power": power, "current": power / 215})
+    """The lamp goes out and restrikes; its relay stays closed all the while."""
+    if "power" not in rows.columns:  # what a device watches is its relay
+        return {}
+    lit = (rows.time - rows.start) % BLINK < BLINK // 2
+    power = np.where(lit, rows.columns["power"][rows.at], 0.6)
+    return _while_lit(rows, {"power": power, "current": power / 215})
 
 
 def _undimmed(rows: Rows) -> Columns:
@@ -47,6 +52,11 @@ def _undimmed(rows: Rows) -> Columns:
 
 def _strong(rows: Rows) -> Columns:
     return _drawing(rows, 1.45)
+
+
+def _meter_leaps(rows: Rows) -> Columns:
+    """The meter shows what no fuse would let through."""
+    return _while_lit(rows, {"power": 6 * rows.cohort.attributes["rated_power"][rows.device]})
 
 
 def _weak(rows: Rows) -> Columns:
@@ -92,9 +102,12 @@ _LAMP: Final = (
     Kind("power_high", "streetlight", alarms=("lampPowerTooHigh",), amend=_strong, sun="down", within=45 * MINUTE),
     Kind("power_low", "streetlight", alarms=("lampPowerTooLow",), amend=_weak, within=45 * MINUTE),
     Kind("power_factor_low", "streetlight", alarms=("powerFactorTooLow",), amend=_reactive, sun="down",
-         within=45 * MINUTE),
-    Kind("overcurrent", "streetlight", alarms=("currentTooHigh",), sets={"current": 9.0}, within=15 * MINUTE),
-    Kind("hot", "streetlight", alarms=("highTemperature",), sets={"temperature": 99}, within=25 * MINUTE),
+         event="powerFactorTooLow", at_once=True, within=45 * MINUTE),
+    Kind("overcurrent", "streetlight", alarms=("currentTooHigh",), sets={"current": 9.0}, event="currentTooHigh",
+         at_once=True, within=15 * MINUTE),
+    Kind("hot", "streetlight", alarms=("highTemperature",), sets={"temperature": 99}, event="highTemperature",
+         at_once=True, within=25 * MINUTE),
+    Kind("meter_leaps", "streetlight", alarms=("implausibleJump",), amend=_meter_leaps, sun="down", within=25 * MINUTE),
     Kind("lantern_broken", "streetlight", alarms=("columnDamaged",), sets={"tilt": 4}, event="lanternBroken",
          at_once=True, within=5 * MINUTE),
     Kind("flatline", "streetlight", alarms=("flatLine",), frozen=True),
@@ -105,8 +118,10 @@ _CABINET: Final = (
     Kind("feeder_cut", "cabinet", alarms=("supplyLoss",), at_once=True, within=5 * MINUTE,
          sets={**_CURRENTS, "voltage_a": 0, "voltage_b": 0, "voltage_c": 0, "power": 0, "contactor_feedback": 0}),
     Kind("overvoltage", "cabinet", alarms=("supplyVoltageTooHigh",),
-         sets={"voltage_a": 258, "voltage_b": 257, "voltage_c": 259}, within=15 * MINUTE),
-    Kind("not_closing", "cabinet", alarms=("switchingErrorOn",), sun="down", within=10 * MINUTE,
+         sets={"voltage_a": 258, "voltage_b": 257, "voltage_c": 259}, event="supplyVoltageTooHigh", at_once=True,
+         within=15 * MINUTE),
+    Kind("not_closing", "cabinet", alarms=("switchingErrorOn",), event="switchingErrorOn", at_once=True, sun="down",
+         within=10 * MINUTE,
          sets={**_CURRENTS, "contactor": 1, "contactor_feedback": 0, "current_a": 0.2, "power": 45}),
     Kind("power_factor_low", "cabinet", alarms=("powerFactorTooLow",), sets={"power_factor": 0.66}, sun="down",
          within=40 * MINUTE),
@@ -126,12 +141,13 @@ _MANHOLE: Final = (
          within=5 * MINUTE),
     Kind("cover_hit", "manhole", alarms=("coverAbnormal",), sets={"tilt": 3}, event="impactDetected", at_once=True,
          within=5 * MINUTE),
-    Kind("settled", "manhole", alarms=("coverSettled",), sets={"tilt": 8.5}, at_once=True),
+    Kind("settled", "manhole", alarms=("coverSettled",), sets={"tilt": 8.5}, event="coverSettled", at_once=True),
     Kind("sensor_leaps", "manhole", alarms=("implausibleJump",), sets={"temperature": 88}, at_once=True),
     Kind("flatline", "manhole", alarms=("flatLine",), frozen=True),
 )  # fmt: skip
 _DUST: Final = (
-    Kind("noise_day", "dust", alarms=("noiseTooHigh",), sets={"noise": 88}, within=25 * MINUTE),
+    Kind("noise_day", "dust", alarms=("noiseTooHigh",), sets={"noise": 88, "rain": 0, "wind_speed": 2},
+         within=25 * MINUTE),
     Kind("night_work", "dust", alarms=("pm10TooHigh",), within=20 * MINUTE,
          sets={"pm10": 300, "pm25": 58, "tsp": 690, "spray": 1}),
     Kind("sensor_weak", "dust", alarms=("stationFault",), quality={"pm10": "fault"}, sets={"pm10": 2}),
@@ -155,6 +171,7 @@ _PARKING: Final = (
     Kind("sensor_fault", "parking", alarms=("sensorFault",), sets={"magnetic": 1}, event="sensorFault", at_once=True,
          within=5 * MINUTE),
     Kind("restarted", "parking", alarms=("implausibleJump",), sets={"parkings": 0}, at_once=True),
+    Kind("flatline", "parking", alarms=("flatLine",), frozen=True),
 )  # fmt: skip
 SHIFT: Final = {"clock_wrong": 40 * MINUTE}  # by how much stamps are ahead
 _CLOCKS: Final = tuple(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TRIES: Final = 400
 MILLISECOND: Final = 1_000  # µs: the wire knows no finer time
 APART: Final = HOUR  # between what one fault leaves behind and the next one of the device
-UP, DOWN = 4.5, -4.5  # degrees: rules leave a quarter of an hour about sunrise and sunset
+UP, DOWN = 2.7, -4.5  # degrees: what the day rule leaves about sunrise and sunset; lit lamps of any site
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,19 +57,20 @@ _CURRENT: Final = {"cabinet-overcurrent": "rated_current", "lamp-overcurrent": "
 LAMP: Final = {
     "lamp_dead": Due({"lamp-dark": 20 * M}),
     "lamp_reported": Due({"lamp-failure-flag": 10 * M, "lamp-failure-event": _SPEAKS}),
-    "gear_failed": Due({"lamp-gear-failure": 10 * M}, also=("lampFailure",)),
+    "gear_failed": Due({"lamp-gear-failure": 10 * M, "lamp-gear-event": _SPEAKS}, also=("lampFailure",)),
     "day_burning": Due({"lamp-day-burning": 20 * M}),
     "cycling": Due({"lamp-cycling": 75 * M}, also=("lampFailure",), trail=90 * M),
     "dimming_failed": Due({"lamp-dimming": 30 * M}, hours=(0.1, 4.9)),
     "power_high": Due({"lamp-power-high": 45 * M}, also=("dimmingFailure",)),
     "power_low": Due({"lamp-power-low": 45 * M}, hours=(19.6, 23.9)),
-    "power_factor_low": Due({"lamp-power-factor": 45 * M}),
-    "overcurrent": Due({"lamp-overcurrent": 15 * M}, needs=_CURRENT),
+    "power_factor_low": Due({"lamp-power-factor": 45 * M, "lamp-power-factor-event": _SPEAKS}),
+    "overcurrent": Due({"lamp-overcurrent": 15 * M, "lamp-overcurrent-event": _SPEAKS}, needs=_CURRENT),
+    "meter_leaps": Due({"lamp-jump": 25 * M}, also=("dimmingFailure",)),
     "undervoltage": Due({"lamp-undervoltage": 15 * M}),
     "overvoltage": Due({"lamp-overvoltage": 15 * M}),
     "leakage": Due({"lamp-leakage": 10 * M}),
     "pole_leaning": Due({"lamp-pole-leaning": 15 * M}),
-    "hot": Due({"lamp-hot": 20 * M}),
+    "hot": Due({"lamp-hot": 20 * M, "lamp-hot-event": _SPEAKS}),
     "lantern_broken": Due({"lamp-damaged": _SPEAKS}),
     "silent": Due({"lamp-silent": 40 * M}),
     "disconnect": Due({"lamp-silent": 40 * M}),
@@ -79,13 +80,13 @@ LAMP: Final = {
     "unfed": Due({"lamp-dark": 20 * M}),
 }
 CABINET: Final = {
-    "door_open": Due({"cabinet-door": _SPEAKS}),
+    "door_open": Due({"cabinet-door": _SPEAKS, "cabinet-door-event": _SPEAKS}),
     "leakage": Due({"cabinet-leakage": 8 * M}),
     "phase_loss": Due({"cabinet-phase-loss": 5 * M}),
     "undervoltage": Due({"cabinet-undervoltage": 10 * M}),
-    "overvoltage": Due({"cabinet-overvoltage": 10 * M}),
+    "overvoltage": Due({"cabinet-overvoltage": 10 * M, "cabinet-overvoltage-event": _SPEAKS}),
     "contactor_welded": Due({"cabinet-contactor-welded": 6 * M, "cabinet-not-opening": 5 * M}),
-    "not_closing": Due({"cabinet-not-closing": 5 * M}, lamps="unfed"),
+    "not_closing": Due({"cabinet-not-closing": 5 * M, "cabinet-not-closing-event": _SPEAKS}, lamps="unfed"),
     "feeder_cut": Due(
         {"cabinet-supply-loss": 5 * M},
         also=("switchingErrorOn", "cableCut", "supplyVoltageTooLow", "phaseLoss"),
@@ -104,13 +105,20 @@ CABINET: Final = {
     "lost": Due({"cabinet-silent": 20 * M, "device-lost": 7 * D + H}),
 }
 MANHOLE: Final = {
-    "cover_tilted": Due({"cover-tilted": _SPEAKS}),
-    "cover_opened": Due({"cover-open": _SPEAKS, "cover-moved": _SPEAKS, "cover-tilted": _SPEAKS}),
-    "cover_moved": Due({"cover-moved": _SPEAKS}),
+    "cover_tilted": Due({"cover-tilted": _SPEAKS, "cover-tilted-event": _SPEAKS}),
+    "cover_opened": Due(
+        {
+            "cover-open": _SPEAKS,
+            "cover-moved": _SPEAKS,
+            "cover-tilted": _SPEAKS,
+            "cover-open-event": _SPEAKS,
+        }
+    ),
+    "cover_moved": Due({"cover-moved": _SPEAKS, "cover-moved-event": _SPEAKS}),
     "cover_hit": Due({"cover-abnormal": _SPEAKS}),
-    "settled": Due({"cover-settled": 31 * H}, trail=7 * H),
-    "flooded": Due({"cover-flooded": _SPEAKS, "cover-water": _SPEAKS}),
-    "gas": Due({"cover-methane": _SPEAKS, "cover-h2s": _SPEAKS}),
+    "settled": Due({"cover-settled": 31 * H, "cover-settled-event": _SPEAKS}, trail=7 * H),
+    "flooded": Due({"cover-flooded": _SPEAKS, "cover-water": _SPEAKS, "cover-flooded-event": _SPEAKS}),
+    "gas": Due({"cover-methane": _SPEAKS, "cover-h2s": _SPEAKS, "cover-gas-event": _SPEAKS}),
     "low_battery": Due(
         {"cover-battery": _SPEAKS, "cover-battery-voltage": _SPEAKS, "cover-battery-event": _SPEAKS}
     ),
@@ -201,15 +209,19 @@ FUME: Final = {
     "lost": Due({"fume-silent": 20 * M, "device-lost": 7 * D + H}),
 }
 PARKING: Final = {
-    "overstay": Due({"parking-overstay": _SPEAKS, "parking-over-max-stay": 10 * M}, needs=_MAX_STAY),
-    "forbidden_parking": Due({"parking-forbidden": 6 * M}),
+    "overstay": Due(
+        {"parking-overstay": _SPEAKS, "parking-overstay-event": _SPEAKS, "parking-over-max-stay": 10 * M},
+        needs=_MAX_STAY,
+    ),
+    "forbidden_parking": Due({"parking-forbidden": 6 * M, "parking-forbidden-event": _SPEAKS}),
     "stuck": Due({"parking-stuck": _SPEAKS}, also=("overstayDetected",)),
     "low_battery": Due(
         {"parking-battery": _SPEAKS, "parking-battery-voltage": _SPEAKS, "parking-battery-event": _SPEAKS}
     ),
-    "overheated": Due({"parking-hot": 10 * M}),
+    "overheated": Due({"parking-hot": 10 * M, "parking-hot-event": _SPEAKS}),
     "sensor_fault": Due({"parking-sensor-fault": _SPEAKS}),
     "restarted": Due({"parking-count-back": 432 * M}, trail=26 * H),
+    "flatline": Due({"parking-flat-line": 16 * D}, trail=2 * D),
     "silent": Due({"parking-silent": 27 * H}),
     "disconnect": Due({"parking-silent": 27 * H}),
     "lost": Due({"parking-silent": 27 * H, "device-lost": 7 * D + H}),
@@ -234,6 +246,49 @@ SECOND_HAND: Final = frozenset(
 )  # what lamps suffer from their cabinet, never by themselves
 UNDRILLED: Final = {  # shipped rules that no fault of the world can raise, and why
     "device-cloned": "said by the MQTT endpoint, which a drill does without",
+    "cover-oxygen": "no shaft of the world has an oxygen cell",
+    **dict.fromkeys(
+        (
+            *(
+                "dust-pm10-event",
+                "dust-pm25-event",
+                "dust-tsp-event",
+                "dust-noise-event",
+                "dust-noise-peak-event",
+            ),
+            *("dust-spray-event", "dust-wind-event"),
+            *("lamp-day-burning-event", "lamp-gear-comm-event", "lamp-relay-event", "lamp-cycling-event"),
+            *(
+                "lamp-dimming-event",
+                "lamp-power-high-event",
+                "lamp-power-low-event",
+                "lamp-overvoltage-event",
+            ),
+            *(
+                "lamp-undervoltage-event",
+                "lamp-supply-loss-event",
+                "lamp-leakage-event",
+                "lamp-leaning-event",
+            ),
+            *("cabinet-leakage-event", "cabinet-phase-loss-event", "cabinet-supply-loss-event"),
+            *("cabinet-undervoltage-event", "cabinet-overcurrent-event", "cabinet-power-factor-event"),
+            *(
+                "cabinet-not-opening-event",
+                "cabinet-welded-event",
+                "cabinet-cable-event",
+                "cabinet-hot-event",
+            ),
+            *("cover-water-event", "cover-oxygen-event", "device-unreachable-event", "device-lost-event"),
+            *("device-flat-line-event", "device-jump-event", "device-clock-event"),
+            *("fume-high-event", "fume-particulate-event", "fume-nmhc-event", "fume-purifier-off-event"),
+            *("fume-purifier-event", "fume-fan-event", "fume-hot-event", "parking-stuck-event"),
+        ),
+        "a device's own word for what others are drilled on: those of the world leave it to the gateway",
+    ),
+    **dict.fromkeys(
+        ("parking-overstay-state", "parking-stuck-occupied", "parking-stuck-vacant"),
+        "of bays that count no time: those of the world do",
+    ),
 }
 
 

@@ -229,7 +229,8 @@ class Oracle:
         for rule in self.rules_of(device.family.name):
             when = rule.meanings[device.family.name].when
             if isinstance(when, Silent):
-                yield rule, self.span(rule, device, when.parameter or when.timeout)
+                interval = device.row.interval or device.family.interval
+                yield rule, max(self.span(rule, device, when.parameter or when.timeout), interval * 5 // 2)
 
     def miss(self, device: Device, rule: Rule, deadline: int, now: int) -> None:
         if not device.stand(rule).raised and now >= deadline and device.row.link not in self.down:
@@ -282,7 +283,7 @@ class Oracle:
         if value is None:
             return
         if pane.open is None and (number + 1) * pane.width > closing:
-            pane.open = number
+            pane.open = pane.since = number
         if pane.open == number:
             pane.values.setdefault(number, []).append((time, value))
 

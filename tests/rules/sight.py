@@ -7,6 +7,7 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -66,11 +67,14 @@ class Stand:
 
 @dataclass
 class Pane:
-    """A window: the number of its open bucket, and the values of it and of the closed ones by bucket number."""
+    """A window: the number of its open bucket, the values of it and of the closed ones by bucket number, and since which
+    bucket there were some without the window ever running empty.
+    """
 
     width: int
     buckets: int
     open: int | None = None
+    since: int = 0
     values: dict[int, list[tuple[int, float]]] = field(default_factory=dict)  # (time, value)
 
     @classmethod
@@ -88,6 +92,12 @@ class Pane:
             return []
         numbers = range(self.open - self.buckets, self.open)
         return [self.values[number] for number in numbers if number in self.values]
+
+    def could_fill(self, interval: int) -> int:
+        """The most readings, one each interval, between the first value and the end of the closed buckets."""
+        if self.open is None:
+            return 0
+        return math.ceil(Fraction(min(self.open - self.since, self.buckets) * self.width, interval))
 
     def close(self) -> None:
         assert self.open is not None
@@ -221,9 +231,12 @@ class Sight:
         interval = self.device.row.interval or self.device.family.interval
         expected = min(pane.buckets, max(1, window.length // interval))
         events = {each.name for each in walk(window.source) if isinstance(each, PointValue)} == {"event"}
-        if len(closed) < self.valid * expected and not events:
-            return None
+        filled = min(len(closed), pane.could_fill(interval))
         timed = [pair for bucket in closed for pair in bucket]
+        if window.statistic == "coverage":
+            return min(filled / expected, len(timed) / max(1, window.length // interval), 1.0)
+        if filled < self.valid * expected and not events:
+            return None
         values = [value for _, value in timed]
         scale = scale_of(window.source, self.device.family)
         total = sum(round(value * scale) for value in values)
@@ -260,6 +273,7 @@ def pane_key(window: Window) -> str:
     kind = {"mean": "sum", "share": "sum", "changes": "sum", "cycles": "sum", "rate": "delta"}.get(
         window.statistic, window.statistic
     )
+    kind = "count" if kind == "coverage" else kind
     if kind == "count" and not isinstance(window.source, PointValue):
         kind = "sum"
     return f"{kind} of {text(window.source)} over {window.length}"

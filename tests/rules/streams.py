@@ -17,6 +17,7 @@ from rules.control import (
     GatewayUp,
     LinkDown,
     LinkUp,
+    Moment,
     Parameter,
     Rules,
     WatermarkRestart,
@@ -75,6 +76,7 @@ RULES = [
     rule("odd", "not (tilt > 3 deg) and power / (tilt - 2 deg) < 2 W/deg or level != 2 m", hold="1s"),
     rule("event", 'event == "bumped" and abs(power - 20 W) < 15 W', clear='door == "closed"'),
     rule("quiet", "silent(5m)", families=["*"]),
+    rule("hush", "silent(40s)"),
     rule("mute", "silent(longest)", longest=parameter(90, "s", 10, 7200)),
     rule("feed", "power > 2500 W and mean(power, 10m) > 2 kW", families=["meter"], hold="2m", valid=0.1),
 ]
@@ -116,6 +118,8 @@ BEYOND = [
         clear="mean(power, 30s) < usual(power, 3d)",
         valid=0.4,
     ),
+    rule("gaps", "coverage(tilt, 60s) < 0.75", clear="coverage(tilt, 60s) >= 0.8", hold="20s"),
+    rule("whole", "coverage(power, 10m) > 0.03 and tilt > 3 deg or coverage(door, 30s) == 1", valid=0.5),
     rule("limits", "tilt > known(attr.rated_power / 3 W * 1 deg, 8 deg)"),
     rule("dusk", "night(+30m, -20m) and tilt > 3 deg or sun < -16 deg and day(-2h, +90m) and power > 20 W"),
     rule(
@@ -177,6 +181,7 @@ Step = (
     | GatewayUp
     | LinkDown
     | LinkUp
+    | Moment
     | WatermarkRestart
 )
 
@@ -236,7 +241,12 @@ class City:
             self.now += self.jumps[numbers[0] % len(self.jumps)] * SECOND
             self.log.append(Sweep(self.now))
         else:
-            self.log.append(self.other(kind, numbers))
+            step = self.other(kind, numbers)
+            if isinstance(
+                step, Devices
+            ):  # as the gateway logs it: what had run out by then is judged as it was
+                self.log.append(Moment(self.now))
+            self.log.append(step)
 
     def other(self, kind: int, numbers: list[int]) -> Step:
         first, second, third, fourth = numbers[:4]
@@ -306,7 +316,7 @@ def device(index: int, area: int = 0, product: int = 0, variant: int = 0, family
         area=AREAS[area],
         lat=float("nan") if variant == 1 else 31.2,
         lon=121.5,
-        interval=(0, 30 * SECOND)[variant % 2],
+        interval=(0, 30 * SECOND, 150 * SECOND, 5 * SECOND)[variant % 4],
         lateness=(0, 20 * SECOND)[variant // 2 % 2],
         link=LINKS[(index + area) % 3],
         parent=PARENTS[(index + variant) % len(PARENTS)],

@@ -148,7 +148,9 @@ def test_what_others_show_needs_their_families_and_all_devices() -> None:
 
 def test_how_far_a_rule_looks_back() -> None:
     silent = backtest.plan("dust-silent", {}, [Rules(packs.load())], FAMILIES)
-    assert silent.lookback == 1440 * MINUTE + DAY
+    assert (
+        silent.lookback == 60 * HOUR + DAY
+    )  # a device that reports once a day is silent after two and a half
     window = backtest.plan(RULE, {}, [Rules(packs.load())], FAMILIES)
     assert window.lookback == HOUR // 4 + DAY
 

@@ -41,7 +41,7 @@ def test_cycling_counts_how_often_a_condition_becomes_true() -> None:
     for second, door in enumerate(("open", "closed", "open", "open", "closed", "open", "open")):
         city.at(f"10:00:{second * 4 + 1:02}").says(door=door)
     assert city.story == ["raised cycling 10:00:24"]
-    assert city.said[0].evidence["windows"] == {"cycles((door == 1.0), 1m)": {"value": 2.0, "valid": 0.833}}
+    assert city.said[0].evidence["windows"] == {"cycles((door == 1.0), 1m)": {"value": 2.0, "valid": 0.333}}
 
 
 def test_events_are_counted_without_any_share_of_valid_data() -> None:

@@ -86,6 +86,11 @@ def meant(when: str, **more: Any) -> str:
         ("mean(tilt) > 3 deg", "1:1: expected mean(point, duration), found 1 arguments"),
         ("mean(2 * tilt, 5m) > 3 deg", "1:8: expected a point, as in mean(point, 15m)"),
         ("mean(door, 5m) > 3", "1:6: door is enumerated"),
+        ("coverage(event, 1h) < 0.75", "1:10: expected a measured point: events come when there are some"),
+        ("coverage(tilt, 1h) < 75 %", "1:20: expected a plain number on the right of <, found %"),
+        ("coverage(tilt > 3 deg, 1h) < 0.75", "1:15: expected a number, found a condition"),
+        ("coverage(tilt) < 0.75", "1:1: expected coverage(point, duration), found 1 arguments"),
+        ("tilt > 1e400 deg", "1:8: expected a number up to 1e+100, found 1e400"),
         ("mean(tilt, 5) > 3 deg", "1:12: expected a duration such as 90s, 15m, 26h or 2d, found '5'"),
         ("mean(tilt, 40d) > 3 deg", "1:12: a window is between 1s and 31d long"),
         ("mean(tilt, power) > 3 deg", "1:12: expected a duration such as 90s"),
@@ -147,6 +152,14 @@ def test_every_fault_of_a_set_is_reported_at_once() -> None:
         (
             rule("x", "tilt > 3 deg", hold="w", w=LIMIT),
             "x.hold: expected a parameter in s, min, h or d, w is in deg",
+        ),
+        (
+            rule("x", "tilt > limit", limit=parameter(5, "deg", 9, 0)),
+            "x.limit.min: expected at most max, 0, found 9",
+        ),
+        (
+            rule("x", "tilt > limit", limit=parameter(10**400, "deg", 0, 9)),
+            "x.limit.value: expected a number, found 1000",
         ),
         (rule("x", "silent(w)", w=parameter(3, "s", 0, 9)), "x.w: expected a range from 1 s to 366 d"),
         (
@@ -258,3 +271,10 @@ def test_a_hostile_text_is_refused_before_it_costs_anything() -> None:
     ):
         with pytest.raises(LanguageError):
             parse(hostile)
+
+
+def test_minutes_that_read_as_metres_are_said_to() -> None:
+    with pytest.raises(RulesError) as caught:
+        read_rules([rule("x", "tilt > 3 deg and 1 h > 30m")], FAMILIES)
+    (fault,) = caught.value.faults
+    assert fault.remedy == "m is metre here: for minutes write 30 min"

@@ -328,7 +328,7 @@ def test_evidence_has_values_windows_thresholds_and_hold() -> None:
     assert raised.evidence == {
         "values": {"door": "open", "power": 8.0},
         "attributes": {"rated_power": 10.0},
-        "windows": {"mean(tilt, 1m)": {"value": 30.0, "valid": 0.333}},
+        "windows": {"mean(tilt, 1m)": {"value": 30.0, "valid": 0.167}},  # in 8 s, one of six is due
         "parameters": {"limit": {"value": 10.0, "unit": "deg", "scope": "default"}},
         "hold": 4.0,
     }

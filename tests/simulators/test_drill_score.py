@@ -50,8 +50,8 @@ def score(injuries: list[Injury], alarms: list[Alarm], text: str = ASKED, **more
 
 def test_a_fault_that_its_rule_notices_in_time_is_noticed_and_how_soon_is_told() -> None:
     found = score(
-        [injury(0, "cabinet", "door_open", "CB-1", 60)],
-        [alarm("cabinet-door", "cabinetDoorOpen", "CB-1", 61.5, 1)],
+        [injury(0, "cabinet", "breaker", "CB-1", 60)],
+        [alarm("cabinet-breaker", "circuitBreakerTripped", "CB-1", 61.5, 1)],
     )
     assert found.whole.recall == found.whole.precision == 1
     assert found.whole.p50 == found.whole.p95 == 91
@@ -65,23 +65,23 @@ def test_a_fault_that_its_rule_notices_in_time_is_noticed_and_how_soon_is_told()
 def test_too_late_before_its_fault_or_never_is_a_miss_that_is_told_with_its_signal(
     minute: float | None,
 ) -> None:
-    said = [] if minute is None else [alarm("cabinet-door", "cabinetDoorOpen", "CB-1", minute)]
-    found = score([injury(0, "cabinet", "door_open", "CB-1", 60)], said)
+    said = [] if minute is None else [alarm("cabinet-breaker", "circuitBreakerTripped", "CB-1", minute)]
+    found = score([injury(0, "cabinet", "breaker", "CB-1", 60)], said)
     assert found.whole.recall == 0
     (miss,) = found.misses
-    assert (miss.rule, miss.fault, miss.device) == ("cabinet-door", "door_open", "CB-1")
+    assert (miss.rule, miss.fault, miss.device) == ("cabinet-breaker", "breaker", "CB-1")
     assert miss.signal == {"heard": "CB-1", "by": START + 64 * MINUTE}
     assert not found.met
     assert found.failed[0].startswith("all rules: recall 0.000")
 
 
 def test_a_bad_network_may_cost_its_delay_and_one_report() -> None:
-    door = injury(0, "cabinet", "door_open", "CB-1", 60)
+    trip = injury(0, "cabinet", "breaker", "CB-1", 60)
     slow = '[network]\nloss = 0.1\ndelay = "1m"\n'
     for minute, recall in ((65.5, 1), (66.5, 0)):
-        said = [alarm("cabinet-door", "cabinetDoorOpen", "CB-1", minute)]
-        assert score([door], said, slow).whole.recall == recall
-        assert score([door], said).whole.recall == 0
+        said = [alarm("cabinet-breaker", "circuitBreakerTripped", "CB-1", minute)]
+        assert score([trip], said, slow).whole.recall == recall
+        assert score([trip], said).whole.recall == 0
 
 
 def test_each_rule_that_is_due_owes_an_alarm_of_its_own() -> None:
@@ -114,15 +114,15 @@ def test_what_windows_remember_is_explained_for_a_while_only() -> None:
 
 
 def test_an_alarm_of_another_name_or_device_is_false_and_so_is_a_case_of_such_alarms_alone() -> None:
-    door = injury(0, "cabinet", "door_open", "CB-1", 60)
-    true = alarm("cabinet-door", "cabinetDoorOpen", "CB-1", 61, 1)
+    trip = injury(0, "cabinet", "breaker", "CB-1", 60)
+    true = alarm("cabinet-breaker", "circuitBreakerTripped", "CB-1", 61, 1)
     wrong = alarm("cabinet-hot", "highTemperature", "CB-1", 62, 1)
-    other = alarm("cabinet-door", "cabinetDoorOpen", "CB-2", 63, 2)
-    found = score([door], [true, wrong, other])
+    other = alarm("cabinet-breaker", "circuitBreakerTripped", "CB-2", 63, 2)
+    found = score([trip], [true, wrong, other])
     assert found.whole.precision == pytest.approx(1 / 3)
     assert [(one.rule, one.device, one.case) for one in found.falses] == [
         ("cabinet-hot", "CB-1", ""),
-        ("cabinet-door", "CB-2", "lamp-out"),
+        ("cabinet-breaker", "CB-2", "lamp-out"),
     ]
     assert found.false_cases_count == 1
     assert found.whole.false_cases == pytest.approx(1 / (60 * DAY / (365.25 * DAY)))
@@ -148,26 +148,26 @@ def test_a_fault_on_bytes_is_noticed_by_its_refusal() -> None:
 
 
 def test_thresholds_are_for_the_whole_and_for_single_rules() -> None:
-    door = injury(0, "cabinet", "door_open", "CB-1", 60)
-    said = [alarm("cabinet-door", "cabinetDoorOpen", "CB-1", 62)]
-    strict = '[expect.rule.cabinet-door]\nlatency = "1m"\n[expect.rule.lamp-dark]\nrecall = 1\n'
-    assert score([door], said, ASKED + strict).failed == [
-        "cabinet-door: p95 121 s, 60 s is asked",
+    trip = injury(0, "cabinet", "breaker", "CB-1", 60)
+    said = [alarm("cabinet-breaker", "circuitBreakerTripped", "CB-1", 62)]
+    strict = '[expect.rule.cabinet-breaker]\nlatency = "1m"\n[expect.rule.lamp-dark]\nrecall = 1\n'
+    assert score([trip], said, ASKED + strict).failed == [
+        "cabinet-breaker: p95 121 s, 60 s is asked",
         "lamp-dark: neither due nor raised, so nothing is shown",
     ]
     false = [*said, alarm("cabinet-hot", "highTemperature", "CB-1", 62, 2)]
-    assert score([door], false, "[expect]\nprecision = 0.5\nfalse_cases = 5\n").failed == [
+    assert score([trip], false, "[expect]\nprecision = 0.5\nfalse_cases = 5\n").failed == [
         "false cases: 6.09 a device-year, 5 is allowed"
     ]
 
 
 def test_a_report_names_every_miss_and_every_false_alarm() -> None:
-    door, hot = injury(0, "cabinet", "door_open", "CB-1", 60), injury(1, "cabinet", "overheated", "CB-2", 60)
+    trip, hot = injury(0, "cabinet", "breaker", "CB-1", 60), injury(1, "cabinet", "overheated", "CB-2", 60)
     said = [
-        alarm("cabinet-door", "cabinetDoorOpen", "CB-1", 62),
+        alarm("cabinet-breaker", "circuitBreakerTripped", "CB-1", 62),
         alarm("cabinet-leakage", "leakageDetected", "CB-3", 70, 4),
     ]
-    found = score([door, hot], said)
+    found = score([trip, hot], said)
     text = report.text("evening", 7, found, 1_000, 900)
     assert "MISSED cabinet-hot: overheated on CB-2 from 2026-06-10 18:30:00+08:00" in text
     assert (

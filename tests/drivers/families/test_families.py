@@ -34,7 +34,7 @@ UNITS = {
     "%LEL",
     "ppm",
 } | {""}
-EVERY = {"communicationFailure", "deviceLost", "deviceReset", "normal", "identityCloned"}
+EVERY = {"communicationFailure", "deviceLost", "deviceReset", "normal", "identityCloned", "identityRestored"}
 
 
 def families() -> list[Family]:

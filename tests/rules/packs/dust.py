@@ -33,21 +33,24 @@ PROOFS: Final = {
     "dust-noise-day": Proof(
         raises="10:00-10:30/1m noise=75; 10:31-10:50/1m noise=50",
         story="raised 10:16:00, cleared 10:36:00",
-        never="22:00-22:40/1m noise=75; 29:00-29:50/1m noise=75",
+        never="""22:00-22:40/1m noise=75; 29:20-29:59/1m noise=85; 30:00-30:40/1m noise=60;
+                 34:00-34:40/1m noise=85 rain=3; 35:00-35:40/1m noise=85 rain=0 wind_speed=6""",
         short="10:00-10:30/1m noise=70",
         over="10:00-10:30/1m noise=70.1",
     ),
     "dust-noise-night": Proof(
         raises="22:00-22:30/1m noise=60; 22:31-22:50/1m noise=40",
-        story="raised 22:16:00, cleared 22:37:20",
-        never="10:00-10:40/1m noise=60; 21:00-21:59/1m noise=60",
-        short="22:00-22:30/1m noise=55",
-        over="22:00-22:30/1m noise=55.1",
+        story="raised 22:20:00, cleared 22:37:20",
+        never="""10:00-10:40/1m noise=60; 21:00-21:59/1m noise=68; 22:00-23:00/1m noise=40;
+                 24:00-24:40/1m noise=60 rain=3; 25:30-26:30/1m noise=60 rain=0 wind_speed=6""",
+        short="22:00-22:30/1m noise=55 rain=0 wind_speed=1",
+        over="22:00-22:30/1m noise=55.1 rain=0 wind_speed=1",
     ),
     "dust-noise-peak": Proof(
         raises="22:00-22:10/1m noise=50; 22:11 noise=80; 22:12-22:40/1m noise=50",
         story="raised 22:11:20, cleared 22:16:20",
-        never="10:00-10:40/1m noise=80",
+        never="""10:00-10:40/1m noise=80; 21:30-21:59/1m noise=80; 22:00-22:40/1m noise=50;
+                 24:00-24:40/1m noise=80 rain=3; 25:30-26:30/1m noise=80 rain=0 wind_speed=6""",
         short="22:00-22:10/1m noise=70",
         over="22:00-22:10/1m noise=70.1",
     ),
@@ -81,7 +84,7 @@ PROOFS: Final = {
         over="10:00 pm10=50; 10:15",
     ),
     "dust-implausible": Proof(
-        raises="10:00 event=stationFault; 11:00 event=normal",
+        raises="10:00 event=stationFault; 10:30 event=pm10TooHigh pm10=60; 11:00 event=normal; 11:01 pm10=60",
         story="raised 10:00:00, cleared 11:00:00",
         never="10:00 event=deviceReset",
         short="10:00 event=pm10TooHigh",
@@ -112,7 +115,9 @@ PROOFS: Final = {
                   22:00-22:40/1m pm10=200; 22:41-23:40/1m pm10=70""",
         story="raised 22:27:00, cleared 22:51:00",
         never="""@1 10:00-11:00/1m pm10=60; @2 10:00-11:00/1m pm10=70; @3 10:00-11:00/1m pm10=80;
-                 10:00-11:00/1m pm10=200""",
+                 10:00-11:00/1m pm10=200;
+                 @1 21:00-23:00/1m pm10=60; @2 21:00-23:00/1m pm10=70; @3 21:00-23:00/1m pm10=80;
+                 21:00-21:59/1m pm10=200; 22:00-23:00/1m pm10=70""",
         short="""@1 22:00-22:40/1m pm10=60; @2 22:00-22:40/1m pm10=70; @3 22:00-22:40/1m pm10=80;
                  22:00-22:40/1m pm10=130""",
         over="""@1 22:00-22:40/1m pm10=60; @2 22:00-22:40/1m pm10=70; @3 22:00-22:40/1m pm10=80;
@@ -145,15 +150,17 @@ PROOFS: Final = {
     "dust-noise-site-day": Proof(
         raises="10:00-10:30/1m noise=68; 10:31-10:50/1m noise=50",
         story="raised 10:16:00, cleared 10:40:00",
-        never="22:00-22:40/1m noise=68",
+        never="""22:00-22:40/1m noise=68; 29:20-29:59/1m noise=68; 30:00-30:40/1m noise=50;
+                 34:00-34:40/1m noise=68 rain=3; 35:00-35:40/1m noise=68 rain=0 wind_speed=6""",
         short="10:00-10:30/1m noise=60",
         over="10:00-10:30/1m noise=60.1",
         attributes=PERMIT,
     ),
     "dust-noise-site-night": Proof(
         raises="22:00-22:30/1m noise=54; 22:31-22:50/1m noise=40",
-        story="raised 22:16:00, cleared 22:37:20",
-        never="10:00-10:40/1m noise=54",
+        story="raised 22:20:00, cleared 22:37:20",
+        never="""10:00-10:40/1m noise=54; 21:00-21:59/1m noise=68; 22:00-22:40/1m noise=40;
+                 24:00-24:40/1m noise=54 rain=3; 25:30-26:30/1m noise=54 rain=0 wind_speed=6""",
         short="22:00-22:30/1m noise=50",
         over="22:00-22:30/1m noise=50.1",
         attributes=PERMIT,
@@ -178,5 +185,54 @@ PROOFS: Final = {
         never="10:00-10:10/1m pm10=60; 10:11-10:40/1m pm10=620",
         short="10:00-10:10/1m pm10=60; 10:11-10:30/1m pm10=2060",
         over="10:00-10:10/1m pm10=60; 10:11-10:30/1m pm10=2060.1",
+    ),
+    "dust-pm10-event": Proof(
+        raises="10:00 event=pm10TooHigh; 10:05 event=noiseTooHigh pm10=60; 10:10 event=normal; 10:20 pm10=60",
+        story="raised 10:00:00, cleared 10:10:00",
+        never="10:00 event=deviceReset; 10:05 pm10=60; 10:10 event=normal",
+        short="10:00 event=noiseTooHigh",
+        over="10:00 event=pm10TooHigh",
+    ),
+    "dust-pm25-event": Proof(
+        raises="10:00 event=pm2-5TooHigh; 10:05 event=pm10TooHigh pm25=20; 10:10 event=normal; 10:20 pm25=20",
+        story="raised 10:00:00, cleared 10:10:00",
+        never="10:00 event=deviceReset; 10:05 pm25=20; 10:10 event=normal",
+        short="10:00 event=pm10TooHigh",
+        over="10:00 event=pm2-5TooHigh",
+    ),
+    "dust-tsp-event": Proof(
+        raises="10:00 event=tspTooHigh; 10:05 event=pm10TooHigh tsp=200; 10:10 event=normal; 10:20 tsp=200",
+        story="raised 10:00:00, cleared 10:10:00",
+        never="10:00 event=deviceReset; 10:05 tsp=200; 10:10 event=normal",
+        short="10:00 event=pm10TooHigh",
+        over="10:00 event=tspTooHigh",
+    ),
+    "dust-noise-event": Proof(
+        raises="10:00 event=noiseTooHigh; 10:05 event=abnormalNoiseDetected noise=50; 10:10 event=normal; 10:20 noise=50",
+        story="raised 10:00:00, cleared 10:10:00",
+        never="10:00 event=deviceReset; 10:05 noise=50; 10:10 event=normal",
+        short="10:00 event=abnormalNoiseDetected",
+        over="10:00 event=noiseTooHigh",
+    ),
+    "dust-noise-peak-event": Proof(
+        raises="10:00 event=abnormalNoiseDetected; 10:05 event=noiseTooHigh noise=50; 10:10 event=normal; 10:20 noise=50",
+        story="raised 10:00:00, cleared 10:10:00",
+        never="10:00 event=deviceReset; 10:05 noise=50; 10:10 event=normal",
+        short="10:00 event=noiseTooHigh",
+        over="10:00 event=abnormalNoiseDetected",
+    ),
+    "dust-spray-event": Proof(
+        raises="10:00 event=sprayFailure; 10:05 event=pm10TooHigh pm10=60; 10:10 spray=off; 10:15 spray=on; 10:20 pm10=60",
+        story="raised 10:00:00, cleared 10:15:00",
+        never="10:00 event=deviceReset; 10:05 pm10=60; 10:10 event=normal",
+        short="10:00 event=pm10TooHigh",
+        over="10:00 event=sprayFailure",
+    ),
+    "dust-wind-event": Proof(
+        raises="10:00 event=windTooStrong; 10:05 event=pm10TooHigh wind_speed=4; 10:10 event=normal; 10:20 wind_speed=4",
+        story="raised 10:00:00, cleared 10:10:00",
+        never="10:00 event=deviceReset; 10:05 wind_speed=4; 10:10 event=normal",
+        short="10:00 event=pm10TooHigh",
+        over="10:00 event=windTooStrong",
     ),
 }

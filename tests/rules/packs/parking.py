@@ -61,7 +61,7 @@ PROOFS: Final = {
         over="10:00 temperature=75.1; 10:05 temperature=75.1",
     ),
     "parking-sensor-fault": Proof(
-        raises="10:00 event=sensorFault; 11:00 event=normal",
+        raises="10:00 event=sensorFault; 10:30 event=overstayDetected battery=60; 11:00 event=normal; 11:01 battery=60",
         story="raised 10:00:00, cleared 11:00:00",
         never="10:00 event=deviceReset",
         short="10:00 event=overstayDetected",
@@ -75,8 +75,9 @@ PROOFS: Final = {
         over="10:00 occupied=vacant; 36:00",
     ),
     "parking-battery-event": Proof(
-        raises="10:00 event=batteryLevelTooLow; 16:00 event=normal",
-        story="raised 10:00:00, cleared 16:00:00",
+        raises="""9:00 battery=60; 10:00 event=batteryLevelTooLow; 11:00 event=sensorFault temperature=20;
+                  16:00 battery=25; 17:00 battery=26; 18:00 temperature=20""",
+        story="raised 10:00:00, cleared 17:00:00",
         never="10:00 event=deviceReset battery=50",
         short="10:00 event=sensorFault",
         over="10:00 event=batteryLevelTooLow",
@@ -87,5 +88,63 @@ PROOFS: Final = {
         never="10:00-34:00/1h parkings=500; 35:00-62:00/1h parkings=520",
         short="10:00-62:00/1h parkings=500",
         over="10:00-34:00/1h parkings=500; 35:00-62:00/1h parkings=499",
+    ),
+    "parking-overstay-state": Proof(
+        raises="10:00 occupied=occupied; 22:00 occupied=occupied temperature=5; 34:01; 35:00 occupied=vacant",
+        story="raised 34:00:00, cleared 35:00:00",
+        never="10:00 occupied=occupied duration=60; 34:00 duration=86400; 59:00; 60:00 occupied=vacant duration=0; 85:00",
+        short="10:00 occupied=occupied; 33:59:59; 33:59:59 occupied=vacant; 34:00 occupied=occupied",
+        over="10:00 occupied=occupied; 33:59:59 occupied=occupied; 34:00",
+    ),
+    "parking-stuck-occupied": Proof(
+        raises="10:00 occupied=occupied; 22:00-358:00/24h occupied=occupied; 370:00; 371:00 occupied=vacant",
+        story="raised 370:00:00, cleared 371:00:00",
+        never="10:00 occupied=vacant; 371:00; 372:00 occupied=occupied duration=1400000; 740:00",
+        short="10:00 occupied=occupied; 369:59:59; 369:59:59 occupied=vacant; 370:00",
+        over="10:00 occupied=occupied; 370:00",
+    ),
+    "parking-stuck-vacant": Proof(
+        raises="10:00 occupied=vacant; 22:00-358:00/24h occupied=vacant; 370:00; 371:00 occupied=occupied",
+        story="raised 370:00:00, cleared 371:00:00",
+        never="10:00 occupied=occupied; 371:00; 372:00 occupied=vacant duration=1400000; 740:00",
+        short="10:00 occupied=vacant; 369:59:59; 369:59:59 occupied=occupied; 370:00",
+        over="10:00 occupied=vacant; 370:00",
+    ),
+    "parking-flat-line": Proof(
+        raises="0:00-480:00/1h temperature=7; 481:00-540:00/1h temperature=8",
+        story="raised 302:24:00, cleared 481:36:00",
+        never="0:00-480:00/1h temperature=7|8",
+        short="0:00-240:00/1h temperature=7; 241:00-350:00/1h temperature=8",
+        over="0:00-350:00/1h temperature=7",
+    ),
+    "parking-overstay-event": Proof(
+        raises="""9:00 occupied=vacant; 10:00 event=overstayDetected; 10:05 event=sensorFault battery=60;
+                  10:10 occupied=occupied; 11:00 occupied=vacant; 12:00 occupied=occupied; 13:00 battery=60""",
+        story="raised 10:00:00, cleared 11:00:00",
+        never="10:00 event=deviceReset; 10:05 occupied=occupied; 10:10 event=normal",
+        short="10:00 event=occupancyStuck",
+        over="10:00 event=overstayDetected",
+    ),
+    "parking-forbidden-event": Proof(
+        raises="""9:00 occupied=vacant forbidden=no; 10:00 event=forbiddenParkingDetected; 10:05 event=sensorFault battery=60;
+                  10:10 occupied=occupied; 11:00 forbidden=no; 12:00 occupied=occupied; 13:00 battery=60""",
+        story="raised 10:00:00, cleared 11:00:00",
+        never="10:00 event=deviceReset; 10:05 occupied=occupied; 10:10 event=normal",
+        short="10:00 event=overstayDetected",
+        over="10:00 event=forbiddenParkingDetected",
+    ),
+    "parking-stuck-event": Proof(
+        raises="10:00 event=occupancyStuck; 10:05 event=overstayDetected battery=60; 10:10 event=normal; 10:20 battery=60",
+        story="raised 10:00:00, cleared 10:10:00",
+        never="10:00 event=deviceReset; 10:05 battery=60; 10:10 event=normal",
+        short="10:00 event=overstayDetected",
+        over="10:00 event=occupancyStuck",
+    ),
+    "parking-hot-event": Proof(
+        raises="10:00 event=highTemperature; 10:05 event=overstayDetected battery=60; 10:10 temperature=60; 10:15 temperature=59.9; 10:20 battery=60",
+        story="raised 10:00:00, cleared 10:15:00",
+        never="10:00 event=deviceReset; 10:05 battery=60; 10:10 event=normal",
+        short="10:00 event=overstayDetected",
+        over="10:00 event=highTemperature",
     ),
 }
