@@ -9,24 +9,24 @@ from drivers.telemetry import HOUR
 from gateway.cases import filing, intake, said, transfer
 from gateway.cases.deadline import LENGTH, LimitUnit
 from gateway.cases.dispatching import Dispatching
-from gateway.cases.effect import EFFECTS, extend, start
+from gateway.cases.effect import EFFECTS, extend, reckon
 from gateway.cases.intake import NewReport
 from gateway.cases.ledger import Ledger
 from gateway.cases.lifecycle import (
     CASE_TRANSITIONS,
     OVER,
-    RUNNING,
     CaseEvent,
     CaseState,
     Doubt,
     Entry,
     follow,
 )
-from gateway.cases.record import GATEWAY, PEOPLE, PERSON, TELEMETRY, Alarm, Case, rank
+from gateway.cases.record import GATEWAY, PEOPLE, PERSON, TELEMETRY, Alarm, Case, Listen, rank
+from gateway.cases.reminders import Reminders, entry_of
 from gateway.cases.said import Said, Words
-from gateway.cases.settings import DeskSettings, Step
+from gateway.cases.settings import DeskSettings
 from gateway.cases.template import Limit, Template, Templates
-from gateway.cases.verify import WHY, doubt_of, proof_at, silences_of, witnesses
+from gateway.cases.verify import WHY, doubt_of, proof_at, silences_of, unheard, witnesses
 from gateway.errors import Conflict, Invalid
 
 # A case outlives the template it was filed by: then the field's default limit holds (domain G.3).
@@ -40,23 +40,32 @@ ORPHAN: Final = Template(
 )
 
 
+CLOCKED: Final = frozenset(
+    {CaseEvent.DISPATCH, CaseEvent.RESUME, CaseEvent.EXTEND, CaseEvent.REWORK}
+)  # the deadline that came of it stands in the timeline: what is evaluated is read from there
+
+
 class Casework:
     """Changes cases in a ledger by the templates and the city's working clock."""
 
-    def __init__(self, templates: Templates, settings: DeskSettings) -> None:
+    def __init__(self, templates: Templates, settings: DeskSettings, listen: Listen) -> None:
         self.templates = templates
+        self._listen = listen
         self.clock = settings.clock()
         self.dispatching = Dispatching(self.clock)
-        self.steps = settings.steps()
+        self.reminders = Reminders.of(settings)
         self.silences: frozenset[str] = frozenset()
         self._in_force: frozenset[str] = frozenset()
         self._families: dict[str, str] = {}
         self._report_near = settings.report_near
-        self._dispatch_within = settings.dispatch_within
         self.longest_relapse = max((template.reopen_within for template in templates.values()), default=0)
 
     def template(self, case: Case) -> Template:
         return self.templates.get(case.template, ORPHAN)
+
+    def unit(self, case: Case) -> LimitUnit:
+        """Of its limit: what was said when it was dispatched holds, whatever its template says now."""
+        return case.unit or self.template(case).limit.unit
 
     def bind(self, rules: Sequence[Mapping[str, Any]]) -> None:
         """The rule documents in force: what they hear, and of which family their cases are."""
@@ -192,11 +201,15 @@ class Casework:
         self._prepare(ledger, case, event, actor, spoken)
         limit = self.template(case).limit
         case.state = state
+        if event is not CaseEvent.DISPATCH:  # its own from then on
+            limit = limit.model_copy(update={"unit": self.unit(case)})
         EFFECTS[event](case, ledger.now, limit, self.clock)
         said.judge(case, event, spoken)
         if event is CaseEvent.REPAIRED:
             case.repaired_by = actor
         told = said.detail(case, event, spoken)
+        if event in CLOCKED:
+            told = {**(told or {}), "deadline": case.deadline}
         self.settle(case)
         ledger.note_case(case, event, actor, note=spoken.note, detail=told)
         self._follow_up(ledger, case, event, actor, spoken)
@@ -210,39 +223,42 @@ class Casework:
         return transfer.survivor(ledger, case)
 
     def remind(self, ledger: Ledger, case: Case) -> None:
-        """What is due to be said of a case's limit: the newest of it, and once that it has run out."""
-        if case.state is CaseState.FILED:
-            case.level = 1
-            self._say(ledger, case, Entry.UNDISPATCHED, "dispatcher")
+        """What is due to be said of a case's limit, or of its wait for a crew; nothing, if that is due later by now."""
+        passed = self.reminders.passed(case, ledger.now, self.unit(case), self.clock)
+        if not passed:
+            self.settle(case)
+            ledger.touch(case)
             return
-        limit = self.template(case).limit
-        passed = [step for step in self.steps[case.level :] if self._told_at(case, step, limit) <= ledger.now]
-        case.level += len(passed)
-        last = passed[-1]
-        if last.at >= 1 and case.overdue is None:
-            case.overdue = ledger.now
-            self._say(ledger, case, Entry.OVERDUE, next(step.to for step in passed if step.at >= 1))
-        if last.at < 1:
-            self._say(ledger, case, Entry.DUE_SOON, f"{last.at:.0%}")
-        elif last.at > 1:
-            self._say(ledger, case, Entry.ESCALATED, last.to)
+        case.reminded = passed[-1].at
+        if case.reminded >= 1 and case.state is not CaseState.FILED:
+            case.overdue = case.overdue or case.deadline
+        for step in passed:
+            note = step.to if step.at >= 1 else f"{step.at:.0%}"
+            told = {"to": step.to} if step.to else None
+            self._say(ledger, case, entry_of(case, step), note, told, step.to)
 
     def reckon(self, ledger: Ledger, case: Case) -> None:
-        """A provisional deadline, once the holidays on its way are published."""
-        if case.clock_from is None or case.deadline is None:
-            return
-        before, unit = case.deadline, self.template(case).limit.unit
-        if not self.clock.sure(unit, case.clock_from, before):
-            return
-        start(case, case.clock_from, unit, self.clock)
-        if case.provisional:
-            return
-        self._say(ledger, case, Entry.RECKONED, "" if case.deadline == before else "the deadline has moved")
+        """All that was reckoned ahead, by the holidays and settings of now."""
+        deadline, provisional, ahead = case.deadline, case.provisional, (case.alert, case.proof)
+        reckon(case, self.unit(case), self.clock)
+        moved = case.deadline != deadline
+        if moved:
+            self.reminders.forget(case, ledger.now, self.unit(case), self.clock)
+        self.settle(case)
+        if moved or case.provisional != provisional:
+            told = {"deadline": case.deadline}
+            self._say(ledger, case, Entry.RECKONED, "the deadline has moved" if moved else "", told)
+        elif (case.alert, case.proof) != ahead:
+            ledger.touch(case)
 
     def prove(self, ledger: Ledger, case: Case) -> None:
-        """The proof is complete: telemetry verifies and closes, unless it cannot know."""
+        """The proof is complete: telemetry verifies and closes, unless it cannot know, or has yet to speak."""
         if doubt := self._doubted(ledger, case):
             self._doubt(ledger, case, doubt)
+            return
+        if (again := unheard(ledger.conn, case, self._listen, ledger.now)) is not None:
+            case.proof = again
+            ledger.touch(case)
             return
         repaired = case.state is CaseState.REPAIRED
         event = CaseEvent.VERIFY if repaired else CaseEvent.RECOVER
@@ -259,10 +275,11 @@ class Casework:
         if event is CaseEvent.DISPATCH:
             self.dispatching.target(ledger, case, spoken)
         elif event is CaseEvent.EXTEND:
-            unit = self.template(case).limit.unit
+            unit = self.unit(case)
             if not spoken.extra > 0:
                 raise Invalid(f"'extend' needs by how many {unit}s", field="extra")
-            extend(case, round(spoken.extra * LENGTH[unit]), unit, self.clock)
+            extend(case, round(spoken.extra * LENGTH[unit]), ledger.now, unit, self.clock)
+            self.reminders.forget(case, ledger.now, unit, self.clock)
         elif event is CaseEvent.REPAIRED:
             filing.check_shown(ledger, case, self.template(case))
         else:
@@ -327,28 +344,19 @@ class Casework:
         self.settle(case)
         ledger.note_case(case, entry, TELEMETRY, alarm=alarm.id, tell=False)
 
-    def _say(self, ledger: Ledger, case: Case, entry: Entry, note: str) -> None:
+    def _say(
+        self,
+        ledger: Ledger,
+        case: Case,
+        entry: Entry,
+        note: str,
+        told: dict[str, Any] | None = None,
+        to: str = "",
+    ) -> None:
         self.settle(case)
-        ledger.note_case(case, entry, GATEWAY, note=note)
+        ledger.note_case(case, entry, GATEWAY, note=note, detail=told, to=to)
 
     def settle(self, case: Case) -> None:
         """What follows from the state of a case: when its limit must be looked at next, and its proof."""
-        case.alert = self._alert(case)
+        case.alert = self.reminders.next(case, self.unit(case), self.clock)
         case.proof = proof_at(case, self.template(case), self.clock)
-
-    def _alert(self, case: Case) -> int | None:
-        if case.state is CaseState.FILED and case.waiting is not None:
-            return case.waiting + self._dispatch_within if self._dispatch_within and not case.level else None
-        if case.state not in RUNNING or case.level >= len(self.steps):
-            return None
-        return self._told_at(case, self.steps[case.level], self.template(case).limit)
-
-    def _told_at(self, case: Case, step: Step, limit: Limit) -> int:
-        """When this is due to be said."""
-        assert case.deadline is not None
-        over = round((step.at - 1) * case.allowed)
-        if over >= 0:
-            return self.clock.end(limit.unit, case.deadline, over)
-        if case.clock_from is None or case.time_left is None:
-            return case.deadline
-        return self.clock.end(limit.unit, case.clock_from, case.time_left + over)

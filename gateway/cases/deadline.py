@@ -67,8 +67,10 @@ class WorkClock:
 
     def run(self, unit: LimitUnit, start: int, stop: int) -> int:
         """µs of the unit's kind of time between start and stop; 0 where stop is before start."""
+        if stop <= start:
+            return 0
         if unit in CONTINUOUS:
-            return max(stop - start, 0)
+            return stop - start
         total = 0
         for begin, end in self._working(start):
             if begin >= stop:

@@ -17,15 +17,27 @@ from gateway.cases.fold import Folding
 from gateway.cases.ledger import Ledger
 from gateway.cases.lifecycle import ALARM_TRANSITIONS, BY_PEOPLE, AlarmEvent, AlarmState, CaseEvent, follow
 from gateway.cases.near import Near
-from gateway.cases.record import GATEWAY, TELEMETRY, Alarm, Case, Change, Describe, DeviceFacts, Post, rank
+from gateway.cases.record import (
+    GATEWAY,
+    TELEMETRY,
+    Alarm,
+    Case,
+    Change,
+    Describe,
+    DeviceFacts,
+    Listen,
+    Post,
+    rank,
+)
 from gateway.cases.said import Words
+from gateway.cases.sequence import causes_first, passing
 from gateway.cases.settings import DeskSettings
 from gateway.cases.storm import Storms
 from gateway.cases.template import Template, Templates
 from gateway.cases.windows import Window
 from gateway.errors import Conflict, Invalid
 from gateway.store.schema.cases import case as case_table
-from rules.correlate import Correlation, Labels
+from rules.correlate import Correlation
 from rules.transition import Transition
 
 UNHEARD: Final = frozenset({AlarmState.SHELVED, AlarmState.SUPPRESSED})
@@ -42,10 +54,12 @@ class Desk:
         settings: DeskSettings,
         *,
         describe: Describe,
+        listen: Listen,
         post: Post,
         correlation: Correlation | None = None,
     ) -> None:
         self._describe = describe
+        self._listen = listen
         self._post = post
         self._templates: Mapping[str, Template] = {}
         self.change(templates, settings, correlation or Correlation())
@@ -53,7 +67,7 @@ class Desk:
     def change(self, templates: Templates, settings: DeskSettings, correlation: Correlation) -> None:
         """From the next transaction on; `bind` comes after it."""
         self.settings = settings
-        self.casework = Casework(templates, settings)
+        self.casework = Casework(templates, settings, self._listen)
         self.folding = Folding(correlation, self.casework)
         self.storms = Storms(settings, self.casework)
 
@@ -210,9 +224,9 @@ class Desk:
         return do(ledger), self._write(ledger)
 
     def reckon(self, conn: Connection, now: int) -> list[Change]:
-        """Deadlines that were provisional, with the holidays that are known by now. Once a start is enough."""
+        """Limits and proofs of what is open, by the holidays and settings of now: at a start, and after a change."""
         ledger = Ledger(conn, now)
-        for case in ledger.load_provisional():
+        for case in ledger.load_open():
             self.casework.reckon(ledger, case)
         return self._write(ledger)
 
@@ -344,29 +358,6 @@ class Desk:
         ledger.note_alarm(alarm, event, ledger.now, actor, note=note)
         ledger.audit(actor, f"alarm.{event}", f"alarm:{alarm.id}", {"note": note})
         return self._write(ledger)
-
-
-def passing(transitions: Sequence[Transition], stale: int) -> set[str]:
-    """Ids of the raises that came over `stale` µs late and do not stand at the end of the list (law 3)."""
-    over: set[tuple[str, str, int]] = set()  # cleared later in the list
-    found = set()
-    for t in reversed(transitions):
-        key = (t.rule, t.family, t.index)
-        if not t.raised:
-            over.add(key)
-        elif t.received - t.time > stale and key in over:
-            found.add(t.id)
-    return found
-
-
-def causes_first(transitions: Iterable[Transition], correlation: Correlation) -> list[Transition]:
-    """What may explain goes before what may be explained; the order of each rule stays."""
-    said = list(transitions)
-    rules = {
-        t.rule: Labels(t.id, t.alarm, t.rule, t.family, t.severity, t.device, "", "", t.time) for t in said
-    }
-    depth = correlation.depths(rules)
-    return sorted(said, key=lambda t: depth[t.rule])
 
 
 def _case_of(ledger: Ledger, alarm: Alarm) -> Case | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from gateway.cases import responsibility, roster, said
 from gateway.cases.deadline import WorkClock
 from gateway.cases.ledger import Ledger
@@ -27,6 +29,7 @@ class Dispatching:
         else:
             case.crew = duty.crew or self._nearest(ledger, case, duty.department)
             case.department = duty.department
+        _given(ledger)[case.crew] += 1
 
     def target(self, ledger: Ledger, case: Case, spoken: Said) -> None:
         """The crew that was named, the nearest free one of the department, or the one it has; raises Invalid, Conflict."""
@@ -40,6 +43,8 @@ class Dispatching:
         if not crew:
             raise Invalid("'dispatch' needs a crew", field="crew")
         said.check_target(case, crew, department, spoken)
+        if crew != case.crew:
+            _given(ledger)[crew] += 1
         case.crew, case.department = crew, department
 
     def _department(self, ledger: Ledger, crew: str) -> str:
@@ -48,4 +53,11 @@ class Dispatching:
         return str(ledger.memo["crew", crew]) if crew else ""
 
     def _nearest(self, ledger: Ledger, case: Case, department: str) -> str:
-        return nearest(ledger.conn, self._clock, ledger.now, (case.lat, case.lon), department)
+        where = case.lat, case.lon
+        return nearest(ledger.conn, self._clock, ledger.now, where, department, _given(ledger))
+
+
+def _given(ledger: Ledger) -> Counter[str]:
+    """Cases that each crew has got in this transaction: the tables do not know of them yet."""
+    given: Counter[str] = ledger.memo.setdefault("given", Counter())
+    return given

@@ -1,6 +1,6 @@
 """How well the work was done in a span: stage 7 of GB/T 30428, by the indicators that cities publish (domain G.7).
 
-A case counts where its limit ends: in the span, or before it and still open then. Void and suspended cases count apart.
+A dispatch counts where its limit ends: in the span, or before it and still open then. Void and suspended cases count apart.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
-from msgspec import Struct, convert
-from sqlalchemy import Connection, or_, select
+from msgspec import Struct
+from sqlalchemy import Connection
 
 from gateway.cases.lifecycle import CaseState, Verdict
-from gateway.cases.record import GATEWAY, PEOPLE, plain
+from gateway.cases.record import PEOPLE
+from gateway.cases.works import Work, works
 from gateway.registry.roles import Areas
-from gateway.registry.rows import within
-from gateway.store.schema.cases import case
 
 
 class By(StrEnum):
@@ -32,37 +31,8 @@ class By(StrEnum):
     GRID = "grid"
 
 
-class Work(Struct, frozen=True):
-    """What the indicators need of a case; times µs UTC."""
-
-    area: str
-    crew: str
-    department: str
-    family: str
-    template: str
-    grid: str
-    state: CaseState
-    filed: int
-    dispatched: int | None
-    deadline: int | None
-    overdue: int | None
-    repaired: int | None
-    verified: int | None
-    closed: int | None
-    reworked: int
-    extended: int
-    returns: int
-    verdict: Verdict
-    origin: str
-
-    @property
-    def handled(self) -> int | None:
-        """When the crew handed it back, or the cause went away."""
-        return self.repaired or self.verified or self.closed
-
-
 class Indicators(Struct):
-    """Counts of cases in a span. The rates are None where nothing was due."""
+    """Counts of cases in a span; from `due` on, of dispatches. The rates are None where nothing was due."""
 
     filed: int = 0
     void: int = 0  # of those filed
@@ -72,7 +42,7 @@ class Indicators(Struct):
     duplicates: int = 0
     dispatched: int = 0  # of those filed
     misdirected: int = 0  # of those dispatched: handed back by whom they were sent to
-    suspended: int = 0  # now; of those that would be due
+    suspended: int = 0  # at its end; of those that would be due
     due: int = 0  # 应处置
     handled: int = 0
     handled_on_time: int = 0
@@ -159,23 +129,18 @@ def evaluate(
 
     areas: that the caller is limited to.
     """
-    c = case.c
-    query = select(*(c[name] for name in Work.__struct_fields__)).where(
-        c.filed < until, or_(c.closed.is_(None), c.closed >= since, c.deadline >= since, c.filed >= since)
-    )
-    query = query.where(within(c.area, areas), c.origin != GATEWAY)  # a storm's cases count, not the storm
-    works = convert(plain(conn.execute(query)), list[Work])
-    return judged(works, since, until, _key(by, depth))
+    found = judged(works(conn, since, until, areas), since, until, _key(by, depth))
+    return found or ({"": Indicators()} if by is By.ALL else {})
 
 
 def judged(
-    works: Iterable[Work], since: int, until: int, key: Callable[[Work], str]
+    several: Iterable[Work], since: int, until: int, key: Callable[[Work], str]
 ) -> dict[str, Indicators]:
-    """The same of cases that are at hand."""
+    """The same of what is at hand, as it stood at `until`."""
     found: defaultdict[str, Indicators] = defaultdict(Indicators)
-    for work in works:
+    for work in several:
         _count(found[key(work)], work, since, until)
-    return {name: found[name] for name in sorted(found)}
+    return {name: one for name, one in sorted(found.items()) if one != Indicators()}
 
 
 def _key(by: By, depth: int) -> Callable[[Work], str]:
@@ -192,15 +157,14 @@ def _key(by: By, depth: int) -> Callable[[Work], str]:
 
 
 def _count(total: Indicators, work: Work, since: int, until: int) -> None:
-    if work.filed >= since:
+    if work.last and work.filed >= since:
         _count_filed(total, work)
     if work.state is CaseState.VOID:
         return
-    if work.state is CaseState.SUSPENDED:
+    if work.last and work.state is CaseState.SUSPENDED:
         total.suspended += 1
-        return
-    if _is_due(work, since, until):
-        _count_due(total, work, until)
+    elif _is_due(work, since, until):
+        _count_due(total, work)
 
 
 def _count_filed(total: Indicators, work: Work) -> None:
@@ -215,23 +179,27 @@ def _count_filed(total: Indicators, work: Work) -> None:
 
 
 def _is_due(work: Work, since: int, until: int) -> bool:
+    """What was handed back undone in time was not theirs to do."""
     if work.dispatched is None or work.deadline is None or work.deadline >= until:
         return False
-    carried = work.handled is None or work.handled >= since
-    return work.deadline >= since or carried
+    if work.returned is not None and work.returned <= work.deadline:
+        return False
+    ended = work.handled or work.returned
+    return work.deadline >= since or ended is None or ended >= since
 
 
-def _count_due(total: Indicators, work: Work, until: int) -> None:
-    handled = work.handled is not None and work.handled < until
-    in_time = handled and work.overdue is None
-    closed = work.closed is not None and work.closed < until
+def _count_due(total: Indicators, work: Work) -> None:
+    assert work.dispatched is not None
+    assert work.deadline is not None
+    handled, closed = work.handled is not None, work.closed is not None
+    in_time = work.handled is not None and work.handled <= work.deadline
     total.due += 1
     total.handled += handled
     total.handled_on_time += in_time
     total.closed += closed
     total.closed_on_time += closed and in_time
-    total.overdue_open += not handled
+    total.overdue_open += work.last and not handled
     total.reworked += work.reworked > 0
     total.extended += work.extended > 0
-    if handled and work.handled is not None and work.dispatched is not None:
+    if work.handled is not None:
         total.handling += work.handled - work.dispatched

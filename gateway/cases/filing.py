@@ -13,6 +13,7 @@ from gateway.cases.nearest import distance
 from gateway.cases.record import Alarm, Case
 from gateway.cases.template import Template
 from gateway.errors import Invalid
+from gateway.registry.roles import inside
 
 REPORTED: Final = "minor"  # how severe is what people see, until an alarm says more
 
@@ -51,7 +52,7 @@ def of_report(ledger: Ledger, new: NewReport, template: Template, family: str) -
         zh=template.zh,
         code=codes.kind(new.part) or template.code,
         severity=REPORTED,
-        family=family,
+        family=family or template.family,
         device="",
         device_name=new.address[:128],
         area=new.area,
@@ -68,7 +69,10 @@ def of_report(ledger: Ledger, new: NewReport, template: Template, family: str) -
 
 
 def seen_before(ledger: Ledger, alarm: Alarm, template: Template, metres: float) -> Case | None:
-    """What somebody has reported there before the sensor: from now on it is the case of the alarm's cause."""
+    """What somebody has reported there before the sensor: from now on it is the case of the alarm's cause.
+
+    Who may see the case may not thereby see the alarm: a case of another area stays what it is.
+    """
     if "unsensed" not in ledger.memo:
         ledger.memo["unsensed"] = [case.id for case in intake.unsensed(ledger.conn)]
         ledger.load_cases(ledger.memo["unsensed"])
@@ -76,9 +80,11 @@ def seen_before(ledger: Ledger, alarm: Alarm, template: Template, metres: float)
         away = distance((case.lat, case.lon), (alarm.lat, alarm.lon))
         if case.alarms or case.template != template.id or away is None or away > metres:
             continue
+        if case.area and not inside(alarm.area, case.area):
+            continue
         case.cause = template.cause(alarm.device, alarm.parent, alarm.area)
         case.family, case.device, case.device_name = alarm.family, alarm.device, alarm.device_name
-        case.parent = alarm.parent
+        case.parent, case.area = alarm.parent, alarm.area or case.area
         ledger.add_case(case)
         return case
     return None

@@ -14,7 +14,8 @@ from gateway.cases.lifecycle import OVER, Entry, Verdict
 from gateway.cases.photos import Stored
 from gateway.cases.record import Case, Change
 from gateway.cases.visits import ACTS, FROM, Visit, VisitEvent
-from gateway.errors import Conflict
+from gateway.errors import Conflict, Forbidden
+from gateway.registry.roles import covers
 from gateway.store.schema.dispatch import photo as photo_table
 
 PHOTOS: Final = 20  # of one case
@@ -37,11 +38,11 @@ class Visited(NamedTuple):
 
 
 def report(desk: Desk, conn: Connection, new: NewReport, actor: str, now: int) -> tuple[Report, list[Change]]:
-    """Joins the case that it is of, or makes one; raises Invalid, Conflict, NotFound."""
+    """Joins the case that it is of, or makes one; raises Invalid, Conflict, Forbidden, NotFound."""
     intake.check(new)
     template = intake.template_of(desk.casework.templates, new.category)
     reach = (desk.settings.report_near, desk.settings.report_within)
-    family = desk.casework.family(template.id)
+    family = desk.casework.family(template.id) or template.family
     same, others = intake.nearby(conn, new, template, family, reach, now)
 
     def work(ledger: Ledger) -> Report:
@@ -59,6 +60,8 @@ def report(desk: Desk, conn: Connection, new: NewReport, actor: str, now: int) -
 def _meant(ledger: Ledger, new: NewReport, same: Case | None) -> Case | None:
     if new.join is not None:
         case = ledger.case(new.join)
+        if not covers(new.areas, case.area):
+            raise Forbidden("this lies outside the areas that you are limited to", areas=list(new.areas))
         if case.state in OVER:
             raise Conflict(f"case {case.id} is {case.state}; a report joins an open one", case=case.id)
         return case

@@ -10,13 +10,16 @@ import math
 from typing import Any, Final
 
 from msgspec import Struct, convert
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from msgspec.structs import replace
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
 from gateway.cases import grid as codes
 from gateway.cases.nearest import distance
 from gateway.cases.record import PEOPLE, Case, plain
 from gateway.cases.template import Template, Templates
-from gateway.errors import Conflict, Invalid, NotFound
+from gateway.errors import Conflict, Forbidden, Invalid, NotFound
+from gateway.registry.roles import Areas
+from gateway.registry.rows import within
 from gateway.store.schema import dispatch as schema
 from gateway.store.schema.cases import OPEN
 from gateway.store.schema.cases import case as case_table
@@ -34,7 +37,10 @@ class Contact(Struct, frozen=True):
 
 
 class NewReport(Struct, frozen=True):
-    """category: a case template's id, title or one of its categories. number: the hot line's own. join: a case to join."""
+    """category: a case template's id, title or one of its categories. number: the hot line's own. join: a case to join.
+
+    areas: what its bearer is limited to; it touches and names no case elsewhere.
+    """
 
     category: str
     text: str
@@ -48,6 +54,7 @@ class NewReport(Struct, frozen=True):
     lon: float | None = None
     contact: Contact | None = None
     join: int | None = None
+    areas: Areas = ()
 
 
 class Report(Struct, frozen=True):
@@ -100,10 +107,16 @@ def check(new: NewReport) -> None:
 def nearby(
     conn: Connection, new: NewReport, template: Template, family: str, reach: tuple[float, int], now: int
 ) -> tuple[Case | None, list[int]]:
-    """(the case that it is a report of, other cases that it may be of). reach: metres, µs."""
+    """(the case that it is a report of, other cases that it may be of). reach: metres; µs, for those of another kind.
+
+    An open case of the same kind is the same fault however long nobody has touched it.
+    """
     metres, lately = reach
     c = case_table.c
-    near: list[ColumnElement[bool]] = [c.updated >= now - lately]
+    near: list[ColumnElement[bool]] = [
+        within(c.area, new.areas),
+        or_(c.template == template.id, c.updated >= now - lately),
+    ]
     if new.lat is not None and new.lon is not None:
         north = metres / METRES_PER_DEGREE
         east = north / max(0.01, math.cos(math.radians(new.lat)))
@@ -168,6 +181,19 @@ def get(conn: Connection, number: int) -> Report:
     if not rows:
         raise NotFound(f"there is no report {number}")
     return convert(rows[0], Report)
+
+
+def seen(conn: Connection, report: Report, areas: Areas) -> Report:
+    """What who is limited to these areas sees of it; raises Forbidden where its case lies elsewhere."""
+    if not areas:
+        return report
+    c = case_table.c
+    mine = set(
+        conn.scalars(select(c.id).where(c.id.in_([report.case, *report.nearby]), within(c.area, areas)))
+    )
+    if report.case not in mine:
+        raise Forbidden("this lies outside the areas that you are limited to", areas=list(areas))
+    return replace(report, nearby=[one for one in report.nearby if one in mine])
 
 
 def of_case(conn: Connection, case: int) -> list[Report]:

@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from gateway.cases.lifecycle import OVER, CaseEvent
+from gateway.cases.lifecycle import OVER, AlarmEvent, CaseEvent
 from gateway.cases.record import TELEMETRY, Alarm, AlarmKey, Case, Change, Message, change, message, plain
 from gateway.errors import Conflict, NotFound
 from gateway.store import audit
@@ -36,6 +36,11 @@ FIXED_OF_ALARM: Final = frozenset(
     {"id", "rule", "name", "family", "idx", "device", "device_name", "area", "parent", "lat", "lon"}
 )
 FIXED_OF_CASE: Final = frozenset({"id", "template", "en", "zh", "code", "area", "origin", "grid", "part"})
+
+TELLING: Final = frozenset(
+    f"alarm.{event}" for event in (AlarmEvent.RAISE, AlarmEvent.UNSHELVE, AlarmEvent.UNSUPPRESS)
+)
+CLEARED: Final = f"alarm.{AlarmEvent.CLEAR}"
 
 T = TypeVar("T")
 Where = ColumnElement[bool] | TextClause
@@ -124,9 +129,9 @@ class Ledger:
         """Cases whose `column` is a time that has come."""
         return self._load_cases(column <= self.now, limit=limit, order=column)
 
-    def load_provisional(self) -> list[Case]:
-        """Cases whose deadline lies in a year that was not known when it was reckoned."""
-        return self._load_cases(schema.case.c.provisional.is_(True), schema.case.c.clock_from.is_not(None))
+    def load_open(self) -> list[Case]:
+        """All cases that are not over."""
+        return self._load_cases(schema.OPEN)
 
     def alarm(self, key: str) -> Alarm:
         if key not in self._alarms and not self._load_alarms(schema.alarm.c.id == key):
@@ -200,10 +205,13 @@ class Ledger:
         if tell:
             self.messages.append(replace(message(alarm, event, time, actor, note), hushed=hushed))
 
-    def touch(self, alarm: Alarm) -> None:
-        """Write this alarm, of which nothing changed that anyone is told of."""
-        self._alarms[alarm.id] = alarm
-        self._dirty["alarm", alarm.id] = alarm
+    def touch(self, record: Alarm | Case) -> None:
+        """Write this one, of which nothing changed that anyone is told of."""
+        if isinstance(record, Alarm):
+            self._alarms[record.id] = record
+            self._dirty["alarm", record.id] = record
+        else:
+            self._dirty["case", record.id] = record
 
     def note_nothing(self, transition: str, time: int, actor: str) -> None:
         """A clear that found nothing to clear: remembered, so that a replay cannot clear what came after it."""
@@ -221,9 +229,13 @@ class Ledger:
         note: str = "",
         alarm: str | None = None,
         detail: dict[str, Any] | None = None,
+        to: str = "",
         tell: bool = True,
     ) -> None:
-        """The case has changed now. Without `tell` it stands in its timeline only: no audit, no message."""
+        """The case has changed now. Without `tell` it stands in its timeline only: no audit, no message.
+
+        to: whose attention it needs.
+        """
         case.revision += 1
         case.updated = self.now
         self._dirty["case", case.id] = case
@@ -235,7 +247,7 @@ class Ledger:
         self._case_events.append(entry)
         self.changes.append(change(case, event, self.now))
         if tell:
-            self.messages.append(message(case, event, self.now, actor, note))
+            self.messages.append(message(case, event, self.now, actor, note, to))
             self.audit(actor, f"case.{event}", f"case:{case.id}", {"state": str(case.state), "note": note})
 
     def audit(self, actor: str, action: str, what: str, detail: dict[str, Any]) -> None:
@@ -245,7 +257,8 @@ class Ledger:
     # What is written
 
     def flush(self) -> None:
-        """Write everything; rows first that free a unique key, then those that may take it."""
+        """Write everything, once the storms have looked; rows first that free a unique key, then those that may take it."""
+        self._mark_told()
         records = list(self._dirty.values())
         self._write(schema.alarm, [r for r in records if isinstance(r, Alarm)], FIXED_OF_ALARM)
         self._write(schema.case, [r for r in records if isinstance(r, Case)], FIXED_OF_CASE)
@@ -253,6 +266,15 @@ class Ledger:
             if rows:
                 self.conn.execute(insert(table), rows)
         audit.record_all(self.conn, self._audit)
+
+    def _mark_told(self) -> None:
+        """When each alarm was first told by itself, which it is for good."""
+        spoken_for = {each.subject for each in self.messages if each.hushed and each.event != CLEARED}
+        for each in self.messages:
+            if each.event in TELLING and each.subject not in spoken_for:
+                alarm = self.known_alarm(each.subject.partition(":")[2])
+                if alarm.told is None and each.payload["alarm"]["standing"]:
+                    alarm.told = self.now
 
     def _write(self, table: Table, records: Sequence[Alarm | Case], fixed: Collection[str]) -> None:
         known = [record for record in records if (table.name, record.id) in self._read]
@@ -291,7 +313,7 @@ class Ledger:
         return found
 
     def _load_cases(
-        self, *where: ColumnElement[bool], limit: int | None = None, order: ColumnElement[Any] | None = None
+        self, *where: Where, limit: int | None = None, order: ColumnElement[Any] | None = None
     ) -> list[Case]:
         query = select(schema.case).where(*where).order_by(schema.case.c.id if order is None else order)
         found = []

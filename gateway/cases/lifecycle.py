@@ -101,7 +101,7 @@ class Entry(StrEnum):
     FOLDED = "alarm_folded"  # it is explained by an alarm of this case
     UNFOLDED = "alarm_left"  # what explained it is over, and it stands
     GATHERED = "case_gathered"  # by a storm
-    RECKONED = "deadline_reckoned"  # anew, because holidays were published
+    RECKONED = "reckoned"  # the deadline, anew: holidays were published, or settings have changed
     MERGED = "merged"  # what another case was goes on in this one
     MOVED = "alarm_moved"  # from the case or to the case that is named
     REPORTED = "reported"  # by a citizen or an inspector

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
@@ -16,6 +18,7 @@ from gateway.store.schema.cases import OPEN, case
 EARTH: Final = 6_371_008.8  # metres, mean radius
 PER_CASE: Final = 2_000.0  # metres that one open case weighs
 FAR: Final = 50_000.0  # metres that an unknown way counts
+NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 FRESH: Final = 2 * HOUR  # how long a crew counts as being where it was seen
 
 
@@ -35,8 +38,12 @@ def candidates(
     at: int,
     where: tuple[float | None, float | None],
     department: str = "",
+    given: Mapping[str, int] = NOTHING,
 ) -> list[Candidate]:
-    """The crews of a department, or all, the best first; those off duty come last. at: µs UTC; where: lat, lon."""
+    """The crews of a department, or all, the best first; those off duty come last. at: µs UTC; where: lat, lon.
+
+    given: cases that a crew has got in a transaction that is not written yet.
+    """
     known = crews(conn, department)
     names = [one.name for one in known]
     c = case.c
@@ -47,7 +54,7 @@ def candidates(
             one.name,
             one.department,
             distance(_place(one, at), where),
-            load.get(one.name, 0),
+            load.get(one.name, 0) + given.get(one.name, 0),
             on_duty(one, clock, at),
         )
         for one in known
@@ -56,10 +63,15 @@ def candidates(
 
 
 def nearest(
-    conn: Connection, clock: WorkClock, at: int, where: tuple[float | None, float | None], department: str
+    conn: Connection,
+    clock: WorkClock,
+    at: int,
+    where: tuple[float | None, float | None],
+    department: str,
+    given: Mapping[str, int],
 ) -> str:
     """The best crew of the department that is on duty; "" where none is."""
-    best = next(iter(candidates(conn, clock, at, where, department)), None)
+    best = next(iter(candidates(conn, clock, at, where, department, given)), None)
     return best.crew if best is not None and best.on_duty else ""
 
 

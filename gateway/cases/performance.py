@@ -1,6 +1,7 @@
 """What operators are asked to bear, by the measures of ANSI/ISA-18.2-2016 clause 16 (IEC 62682) and EEMUA 191.
 
-Only what they were told counts: what was suppressed, is shelved, or came too late to be told is no load. Every query is bounded.
+What they were told by itself counts, and does whatever becomes of it: what something else spoke for, was shelved or came too
+late to be told is no load, nor is `info`. Every query is bounded.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from msgspec import Struct, convert
-from sqlalchemy import ColumnElement, Connection, Select, TextClause, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, TextClause, func, or_, select
 
 from drivers.telemetry import DAY, HOUR, MINUTE
 from gateway.cases.record import SEVERITIES, plain
@@ -28,7 +29,6 @@ FLEETING: Final = MINUTE  # ours, configurable nowhere: over before anyone can a
 STALE: Final = 24 * HOUR
 LONGEST: Final = 92 * DAY
 MOST: Final = 100_000  # alarms of one report
-LATE: Final = HOUR  # what is received later than that after its event is not looked for
 TOP: Final = 10
 NEWEST: Final = 1_000  # alarms that the running figures look at
 # The annunciated priorities of the standards' four (about 80, 15, 5 and below 1 %), worst first; `info` is no alarm to act on.
@@ -50,7 +50,7 @@ class Load(StrEnum):
 
 
 class Told(Struct, frozen=True):
-    """An alarm that operators were told of; times µs UTC, received: when they were."""
+    """An alarm that operators were told of; times µs UTC, told: when they were."""
 
     rule: str
     device: str
@@ -58,7 +58,7 @@ class Told(Struct, frozen=True):
     family: str
     area: str
     raised: int
-    received: int
+    told: int | None
     cleared: int | None
 
 
@@ -127,15 +127,14 @@ def performance(
     depth: int = 1,
     area: str = "",
     operators: int = 1,
-    stale: int = HOUR // 2,
 ) -> dict[str, Figures]:
-    """Of since ≤ receipt < until, by area path (`depth` levels) or family; with By.ALL there is one, "".
+    """Of those told at since ≤ time < until, by area path (`depth` levels) or family; with By.ALL there is one, "".
 
-    operators: how many share the load. stale: µs after which the desk tells no more of what is over. Raises Invalid.
+    operators: how many share the load. Raises Invalid.
     """
     if not 0 < until - since <= LONGEST:
         raise Invalid(f"give a period of at most {LONGEST // DAY} days", field="until")
-    found = _told(conn, since, until, area, stale)
+    found = _told(conn, since, until, area)
     groups: defaultdict[str, list[Told]] = defaultdict(list)
     key = _key(by, depth)
     for each in found:
@@ -155,9 +154,9 @@ def _key(by: By, depth: int) -> Callable[[Told], str]:
 
 
 def figures(alarms: Iterable[Told], since: int, until: int, operators: int = 1) -> Figures:
-    """The same of alarms that are at hand."""
-    told = sorted(alarms, key=lambda each: each.received)
-    times = [each.received for each in told]
+    """The same of alarms that are at hand, all of them told."""
+    told = sorted(alarms, key=_heard)
+    times = [_heard(each) for each in told]
     slots = Counter((time - since) // SLOT for time in times)
     span, bound = until - since, FLOOD_BEGINS * operators
     average = len(told) * SLOT / span / operators
@@ -182,6 +181,10 @@ def figures(alarms: Iterable[Told], since: int, until: int, operators: int = 1) 
         fleeting_rules=_often((each.rule, "") for each in brief),
         priorities=_priorities(told),
     )
+
+
+def _heard(each: Told) -> int:
+    return each.raised if each.told is None else each.told
 
 
 def _load(average: float) -> Load:
@@ -261,8 +264,8 @@ def standing(conn: Connection, now: int, area: str = "") -> Standing:
 def recent(conn: Connection, now: int) -> Recent:
     """For the running figures: of the last hour the newest thousand are looked at."""
     c = alarm.c
-    query = select(c.received).where(*_when(now - HOUR, now + 1, HOUR // 2))
-    times = sorted(conn.scalars(query.order_by(c.raised.desc()).limit(NEWEST)))
+    query = select(c.told).where(*_when(now - HOUR, now + 1))
+    times = sorted(conn.scalars(query.order_by(c.told.desc()).limit(NEWEST)))
     floods = find_floods(times, now)
     old = select(func.count()).select_from(alarm).where(*_standing(), c.raised < now - STALE)
     return Recent(
@@ -273,8 +276,12 @@ def recent(conn: Connection, now: int) -> Recent:
 
 
 def _standing() -> list[ColumnElement[bool] | TextClause]:
-    """What stands and is told, by the partial index of uncleared alarms."""
-    return [UNCLEARED, alarm.c.standing, alarm.c.state != "shelved", _free()]
+    """What stands and is held back by nothing, by the partial index of uncleared alarms."""
+    return [UNCLEARED, alarm.c.standing, alarm.c.state != "shelved", _free(), _to_act_on()]
+
+
+def _to_act_on() -> ColumnElement[bool]:
+    return alarm.c.severity.in_(sorted(RECOMMENDED))
 
 
 def _free() -> ColumnElement[bool]:
@@ -282,8 +289,8 @@ def _free() -> ColumnElement[bool]:
     return func.coalesce(alarm.c.suppressed_by, "") == ""
 
 
-def _told(conn: Connection, since: int, until: int, area: str, stale: int) -> list[Told]:
-    query = _columns().where(*_when(since, until, stale), *_in(area)).order_by(alarm.c.raised)
+def _told(conn: Connection, since: int, until: int, area: str) -> list[Told]:
+    query = _columns().where(*_when(since, until), *_in(area)).order_by(alarm.c.told)
     rows = plain(conn.execute(query.limit(MOST + 1)))
     if len(rows) > MOST:
         raise Invalid(f"more than {MOST:,} alarms: give a shorter period or an area", field="since")
@@ -294,17 +301,8 @@ def _columns() -> Select[Any]:
     return select(*(alarm.c[name] for name in Told.__struct_fields__))
 
 
-def _when(since: int, until: int, stale: int) -> list[ColumnElement[bool]]:
-    """Raised in these times by its index; received in them, told and not held back."""
-    c = alarm.c
-    in_time = or_(c.received - c.raised <= stale, c.cleared.is_(None), c.cleared > c.received)
-    return [
-        and_(c.raised >= since - LATE, c.raised < until),
-        and_(c.received >= since, c.received < until),
-        c.state != "shelved",
-        _free(),
-        in_time,
-    ]
+def _when(since: int, until: int) -> list[ColumnElement[bool]]:
+    return [alarm.c.told >= since, alarm.c.told < until, _to_act_on()]
 
 
 def _in(area: str) -> list[ColumnElement[bool]]:

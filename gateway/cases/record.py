@@ -6,11 +6,12 @@ Fields are the columns of gateway/store/schema/cases.py; times are µs UTC.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from msgspec import Struct, field, to_builtins
 from sqlalchemy import Connection, Result
 
+from gateway.cases.deadline import LimitUnit
 from gateway.cases.lifecycle import AlarmState, CaseState, Doubt, Verdict
 
 SEVERITIES: Final = (
@@ -40,7 +41,15 @@ class DeviceFacts(Struct, frozen=True):
     parent: str = ""
 
 
-Describe = Callable[[str, int], DeviceFacts | None]
+class Pulse(NamedTuple):
+    """heard: time of a device's newest value that may be judged; None: it never spoke. interval: of its reports. µs."""
+
+    heard: int | None
+    interval: int
+
+
+Describe = Callable[[str, int], DeviceFacts | None]  # by family and index, as the next one
+Listen = Callable[[str, int], Pulse]
 
 
 class Alarm(Struct):
@@ -63,6 +72,7 @@ class Alarm(Struct):
     standing: bool = True
     cleared: int | None = None
     acknowledged: int | None = None
+    told: int | None = None
     shelved_until: int | None = None
     suppressed_by: str | None = None
     suppression: str = ""
@@ -117,7 +127,8 @@ class Case(Struct):
     allowed: int = 0
     clock_from: int | None = None
     time_left: int | None = None
-    level: int = 0
+    unit: LimitUnit | None = None
+    reminded: float = 0.0
     extended: int = 0
     suspended: int | None = None
     alert: int | None = None
@@ -159,6 +170,7 @@ class Message(Struct, frozen=True):
     area: str
     payload: dict[str, Any]
     hushed: bool = False  # a storm or another alarm speaks for it: people need not hear of it by itself
+    to: str = ""  # whose attention it asks for: that of a step of `escalation`
 
 
 # Where the desk leaves its messages, in its own transaction, at a time.
@@ -193,7 +205,7 @@ def change(record: Alarm | Case, event: str, time: int) -> Change:
     )
 
 
-def message(record: Alarm | Case, event: str, time: int, actor: str, note: str) -> Message:
+def message(record: Alarm | Case, event: str, time: int, actor: str, note: str, to: str = "") -> Message:
     kind = "alarm" if isinstance(record, Alarm) else "case"
     subject = f"{kind}:{record.id}"
     return Message(
@@ -208,6 +220,8 @@ def message(record: Alarm | Case, event: str, time: int, actor: str, note: str) 
             "time": time,
             "actor": actor,
             "note": note,
+            **({"to": to} if to else {}),
             kind: to_builtins(record),
         },
+        to=to,
     )

@@ -7,7 +7,7 @@ from typing import Any, Final, TypedDict
 from msgspec import Struct
 
 from gateway.cases.lifecycle import NEEDS_NOTE, CaseEvent, Verdict
-from gateway.cases.record import Case
+from gateway.cases.record import TELEMETRY, Case
 from gateway.errors import Conflict, Forbidden, Invalid
 
 JUDGED: Final = frozenset(
@@ -31,7 +31,7 @@ class Words(TypedDict, total=False):
 
 
 class Said(Struct, frozen=True):
-    """crew, department, force: of dispatch. extra: by how much to extend, in the limit's unit. into: of merge.
+    """crew, department, force: of dispatch; force: of verify too. extra: by how much to extend, in the limit's unit. into: of merge.
 
     alarms: of split, ids.
     """
@@ -61,8 +61,23 @@ def check(case: Case, event: CaseEvent, actor: str, said: Said) -> None:
         raise Invalid("'merge' needs the number of the case that goes on", field="into")
     if event is CaseEvent.SPLIT and not said.alarms:
         raise Invalid("'split' needs the alarms that leave the case", field="alarms")
-    if event is CaseEvent.VERIFY and actor == case.repaired_by:
+    if event is CaseEvent.VERIFY and actor != TELEMETRY:
+        _check_verifier(case, actor, said)
+
+
+def _check_verifier(case: Case, actor: str, said: Said) -> None:
+    """A person verifies what telemetry cannot; or, on purpose, in its place."""
+    if actor == case.repaired_by:
         raise Forbidden(f"{actor} repaired it; someone else must verify it", repaired_by=case.repaired_by)
+    if said.force and not said.reason:
+        raise Invalid("to verify in the place of telemetry needs a reason", field="note")
+    if case.verification == TELEMETRY and not said.force:
+        lacks = f"{case.standing} of its alarms stand" if case.standing else "its proof is not complete"
+        raise Conflict(
+            f"telemetry verifies this repair, and {lacks}; a supervisor may verify it with 'force' and a reason",
+            standing=case.standing,
+            proof=case.proof,
+        )
 
 
 def check_target(case: Case, crew: str, department: str, said: Said) -> None:
@@ -93,6 +108,8 @@ def detail(case: Case, event: CaseEvent, said: Said) -> dict[str, Any] | None:
         told = {"crew": case.crew, "department": case.department, "force": said.force}
     elif event is CaseEvent.RETURN:
         told = {"returned": case.returned}
+    elif event is CaseEvent.VERIFY:
+        told = {"force": said.force}
     elif event is CaseEvent.EXTEND:
         told = {"extra": said.extra}
     elif event is CaseEvent.MERGE:

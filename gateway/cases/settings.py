@@ -51,7 +51,7 @@ class DeskSettings(BaseModel):
         Escalation(at=2, to="director"),
     )
     report_near: float = Field(default=50, gt=0, le=5000)  # metres within which a report is of an open case
-    report_within: Span = Field(default=24 * HOUR, gt=0)  # … that changed within this time
+    report_within: Span = Field(default=24 * HOUR, gt=0)  # … of another kind, changed within this time: named
     stale: Span = Field(default=30 * MINUTE, ge=0)  # received later than this: no case unless it still stands
     longest_shelf: Span = Field(default=LONGEST_SHELF, gt=0)  # an alarm cannot be shelved for longer
     longest_window: Span = Field(default=LONGEST_SHELF, gt=0)  # nor a maintenance window last longer

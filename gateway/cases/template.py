@@ -33,6 +33,15 @@ class Limit(BaseModel):
     unit: LimitUnit
 
 
+class Text(BaseModel):
+    """The same in both languages."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    en: str = Field(min_length=1, max_length=512)
+    zh: str = Field(min_length=1, max_length=512)
+
+
 class Template(BaseModel):
     """One `[[case]]` table."""
 
@@ -43,6 +52,11 @@ class Template(BaseModel):
     zh: str = Field(min_length=1, max_length=128)
     code: str = Field(default="", pattern=r"^(\d{4})?$")  # class and sub-class of GB/T 30428.2
     limit: Limit
+    filing: Text | None = None  # the condition under which such a case is filed
+    closing: Text | None = None  # and closed
+    family: str = Field(
+        default="", max_length=32
+    )  # of what people report it of, where no rule makes such cases
     crew: str = Field(default="", max_length=64)  # "" = a dispatcher chooses
     group: Grouping = Grouping.DEVICE
     proving: Span = Field(gt=0)  # the alarm must stay cleared for so long after the repair

@@ -1,7 +1,7 @@
 """Telemetry proves a repair: every alarm of the case has stayed cleared for the template's proving time.
 
-The proof starts with the last clear or with the repair, whichever is later; an alarm that stands stops it. Where
-telemetry cannot know, a person verifies, and the case says why.
+The proof starts with the last clear or with the repair, whichever is later; an alarm that stands stops it, and a device
+that has said nothing meanwhile proves nothing. Where telemetry cannot know, a person verifies, and the case says why.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, or_, select
 
+from drivers.telemetry import MINUTE
 from gateway.cases.deadline import WorkClock
 from gateway.cases.lifecycle import CaseState, Doubt
 from gateway.cases.night import nights_after
-from gateway.cases.record import GATEWAY, PERSON, Case
+from gateway.cases.record import GATEWAY, PERSON, Case, Listen
 from gateway.cases.template import Template
 from gateway.store.schema.cases import OPEN, alarm
 from gateway.store.schema.cases import case as case_table
 from gateway.store.schema.registry import device
 
+LAPSES: Final = 2.5  # reports that may be missing before a device counts as silent (domain B.6)
+PATIENCE: Final = 10  # looks an interval at a device that keeps a proof waiting
 RECOVERABLE: Final = frozenset(
     {CaseState.FILED, CaseState.DISPATCHED, CaseState.ACCEPTED, CaseState.SUSPENDED}
 )
@@ -47,6 +50,21 @@ def _complete(case: Case, start: int, template: Template, clock: WorkClock) -> i
     if not template.nights:
         return proved
     return max(proved, nights_after(start, template.nights, case.lat, case.lon, clock.zone))
+
+
+def unheard(conn: Connection, case: Case, listen: Listen, now: int) -> int | None:
+    """When to look again (µs UTC), where a device of the case has not spoken as it should; None where all have.
+
+    Each must have been heard since the proof began, and lately: within LAPSES of its own intervals.
+    """
+    start = max(case.quiet_since or 0, case.repaired or 0)
+    c = alarm.c
+    members = select(c.family, c.idx).where(c.case == case.id).distinct()
+    for family, index in conn.execute(members):
+        pulse = listen(family, index)
+        if pulse.heard is None or pulse.heard < max(start, now - round(LAPSES * pulse.interval)):
+            return now + max(MINUTE, pulse.interval // PATIENCE)
+    return None
 
 
 def doubt_of(

@@ -77,11 +77,12 @@ INDICATORS: Final[Mapping[str, Text]] = {
 }
 CASES_NOTE: Final[Text] = (
     (
-        "GB/T 30428, stage 7. A case is due where its limit ends in the period, or ended before it while the case was still open; "
-        "void and suspended cases count apart. On time: handed back before the limit. Handling runs from dispatch to hand-back."
+        "GB/T 30428, stage 7. A dispatch is due where its limit ends in the period, or ended before it while the work was still open, "
+        "unless it was handed back undone in time; void and suspended cases count apart. On time: handed back before the limit. "
+        "Handling runs from dispatch to hand-back. All is counted as it stood at the end of the period."
     ),
     (
-        "依据GB/T 30428评价阶段。时限在本期到期或到期后结转未处置的案件计为应处置；作废与挂账案件另计。按期：在时限前回复。"
+        "依据GB/T 30428评价阶段。按派遣计：时限在本期到期或到期后结转未处置的计为应处置，时限内退回的除外；作废与挂账案件另计。按期：在时限前回复。均按期末状态统计。"
         "处置时长自派遣至回复。"
     ),
 )

@@ -111,6 +111,7 @@ def schema_of(name: str) -> dict[str, Any] | None:
             "time": {"type": "integer", "description": "µs UTC"},
             "actor": text,
             "note": text,
+            "to": text | {"description": "whose attention a step of the escalation asks for"},
             "explanation": {"type": "object", "additionalProperties": text},
             name: {"$ref": f"#/$defs/{record.__name__}"},
         },

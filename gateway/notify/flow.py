@@ -19,7 +19,6 @@ from drivers.telemetry import SECOND
 from gateway.clock import Clock
 from gateway.errors import LinkError, StoreError
 from gateway.notify import outbox
-from gateway.notify.channels.apprise import AppriseChannel
 from gateway.notify.channels.channel import Channel, UndeliverableError
 from gateway.notify.channels.dingtalk import DINGTALK
 from gateway.notify.channels.feishu import FEISHU
@@ -30,10 +29,11 @@ from gateway.notify.channels.robot import RobotChannel
 from gateway.notify.channels.webhook import WebhookChannel
 from gateway.notify.channels.wecom import WECOM
 from gateway.notify.cloudevents import Events
+from gateway.notify.labels import Labels
 from gateway.notify.links import Links
 from gateway.notify.outbox import Delivery, Verdict
 from gateway.notify.settings import NotifySettings
-from gateway.notify.text import worst
+from gateway.notify.text import OURS, worst
 
 log = logging.getLogger(__name__)
 
@@ -217,8 +217,9 @@ def channels(
     zone: str,
     links: Links | None = None,
     events: Events | None = None,
+    labels: Labels = OURS,
 ) -> dict[str, Channel]:
-    """The channels that the configuration names. zone: the city's, for what people read; links: to answer by."""
+    """The channels that the configuration names. zone: the city's, for what people read; links: to answer by; labels: the city's words."""
     named: dict[str, Channel] = {each.name: LogChannel() for each in settings.log}
     told = events or Events(settings.source, settings.base_url)
     named |= {each.name: WebhookChannel(each, clock, told) for each in settings.webhook}
@@ -228,6 +229,13 @@ def channels(
         *((FEISHU, each) for each in settings.feishu),
     )
     here = ZoneInfo(zone)
-    named |= {each.name: MailChannel(each, clock, here, links=links) for each in settings.mail}
-    named |= {each.name: AppriseChannel(each, clock, here, links) for each in settings.apprise}
-    return named | {each.name: RobotChannel(platform, each, clock, here, links) for platform, each in robots}
+    named |= {each.name: MailChannel(each, clock, here, links=links, labels=labels) for each in settings.mail}
+    if settings.apprise:
+        from gateway.notify.channels.apprise import (  # noqa: PLC0415 - slow to load, and most cities have none
+            AppriseChannel,
+        )
+
+        named |= {each.name: AppriseChannel(each, clock, here, links, labels) for each in settings.apprise}
+    return named | {
+        each.name: RobotChannel(platform, each, clock, here, links, labels) for platform, each in robots
+    }

@@ -21,6 +21,7 @@ from gateway.errors import ConfigError, NotFound
 from gateway.notify.answered import waits
 from gateway.notify.outbox import Delivery
 
+KEY_FILE: Final = "links.key"
 KEY: Final = 32  # bytes
 MARK: Final = 16  # bytes of a signature: 128 bits
 PATH: Final = "/api/v1/acknowledge/"

@@ -11,7 +11,20 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, convert
-from sqlalchemy import Connection, Insert, Select, bindparam, delete, func, select, update
+from sqlalchemy import (
+    Connection,
+    Insert,
+    Select,
+    String,
+    bindparam,
+    cast,
+    delete,
+    func,
+    literal,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.cases.record import Message, plain
@@ -19,10 +32,15 @@ from gateway.errors import Conflict, NotFound
 from gateway.notify import escalation
 from gateway.notify.answered import UNREAD
 from gateway.notify.settings import ChannelSettings
-from gateway.store.schema.cases import UNDELIVERED, outbox
+from gateway.store.schema.cases import OPEN, UNCLEARED, UNDELIVERED, alarm, case, outbox
 
 DETAIL: Final = 500  # characters kept of an error
 PORTION: Final = 500  # subjects in one statement
+ENDS: Final = {  # what ends, and what began it
+    "alarm.clear": "alarm.raise",
+    "case.close": "case.file",
+    "case.void": "case.file",
+}
 
 
 class OutboxState(StrEnum):
@@ -70,10 +88,15 @@ class Outbox:
         """One row for each message and channel that wants it; one that stands already stays as it is.
 
         In quiet hours a row counts from their end on, unless its message is urgent: then nothing held of its subject
-        keeps it back. What another message speaks for is taken back, where nobody has tried to send it yet.
+        keeps it back. What another message speaks for is taken back, where nobody has tried to send it yet; an end is
+        told wherever a beginning was, whoever else speaks for it, and nowhere else.
         """
+        hushed = {each.subject for each in messages if each.hushed}
         for channel in self.channels:
             wanted = [message for message in messages if channel.wants(message)]
+            if not channel.each:
+                _take_back(conn, channel.name, hushed)
+                wanted = _spoken(conn, channel, wanted, hushed)
             rows = [_row(channel.name, each, channel.due(each, now, self._zone)) for each in wanted]
             if rows:
                 conn.execute(_insert_if_new(conn), rows)
@@ -82,8 +105,6 @@ class Outbox:
                 soon = now + channel.wait
                 urgent = {row["subject"] for row in rows if row["next_at"] == soon}
                 _bring_forward(conn, channel.name, urgent, soon)
-            if not channel.each:
-                _take_back(conn, channel.name, {each.subject for each in messages if each.hushed})
 
     def escalate(self, conn: Connection, now: int) -> int:
         """What nobody has answered in time goes to the next channel, at any hour; gives how many do."""
@@ -155,8 +176,16 @@ def settle(conn: Connection, verdicts: Sequence[Verdict], now: int) -> None:
 
 
 def forget(conn: Connection, before: int) -> None:
-    """Delivered messages from before this time go; dead ones stay until a person has seen to them."""
-    conn.execute(delete(outbox).where(outbox.c.state == OutboxState.DELIVERED, outbox.c.delivered < before))
+    """Delivered messages from before this time go, once what they tell of is over; dead ones stay until a person has seen
+    to them.
+    """
+    c = outbox.c
+    open_ = union_all(
+        select(literal("alarm:", String) + alarm.c.id).where(UNCLEARED),
+        select(literal("case:", String) + cast(case.c.id, String)).where(OPEN),
+    )
+    over = c.subject.not_in(open_)
+    conn.execute(delete(outbox).where(c.state == OutboxState.DELIVERED, c.delivered < before, over))
 
 
 def revive(conn: Connection, message: int, now: int) -> None:
@@ -227,6 +256,32 @@ def _take_back(conn: Connection, channel: str, subjects: Collection[str]) -> Non
     for start in range(0, len(named), PORTION):
         mine = (c.channel == channel, c.subject.in_(named[start : start + PORTION]))
         conn.execute(delete(outbox).where(*mine, c.state == OutboxState.PENDING, c.attempts == 0))
+
+
+def _spoken(
+    conn: Connection, channel: ChannelSettings, wanted: Sequence[Message], hushed: Collection[str]
+) -> list[Message]:
+    """What this channel is to say: no beginning that another speaks for, and the end of each that it has told."""
+    said = {each.subject for each in wanted if each.event not in ENDS and each.subject not in hushed}
+    ends = {each.subject for each in wanted if each.event in ENDS}
+    told = said | _known(conn, channel.name, ends - said)
+
+    def speaks(each: Message) -> bool:
+        beginning = ENDS.get(each.event)
+        if beginning is None:
+            return each.subject in said
+        return each.subject in told if channel.hears(beginning) else not each.hushed
+
+    return list(filter(speaks, wanted))
+
+
+def _known(conn: Connection, channel: str, subjects: Collection[str]) -> set[str]:
+    """Those of which the channel has been told, or is about to be."""
+    c, named, found = outbox.c, sorted(subjects), set[str]()
+    for start in range(0, len(named), PORTION):
+        query = select(c.subject).where(c.channel == channel, c.subject.in_(named[start : start + PORTION]))
+        found.update(conn.scalars(query.distinct()))
+    return found
 
 
 def _insert_if_new(conn: Connection) -> Insert:

@@ -34,6 +34,7 @@ class ChannelSettings(BaseModel):
     families: tuple[str, ...] = ()  # () = all
     areas: tuple[str, ...] = ()  # paths, each with all below it; () = all
     severity: str = Field(default=SEVERITIES[0], pattern=SEVERITY)  # the least
+    escalations: tuple[str, ...] = ()  # whose: of what a step of escalation asks for; () = all
     each: bool = False  # also what a storm, or the alarm that explains it, speaks for
     wait: Span = Field(default=0, ge=0)  # a message waits so long for what may speak for it
     quiet: QuietHours | None = None  # by the city's wall clock; what comes then is held to their end
@@ -43,14 +44,17 @@ class ChannelSettings(BaseModel):
     escalate_severity: str = Field(default=SEVERITIES[-1], pattern=SEVERITY)  # the least
 
     def wants(self, message: Message) -> bool:
-        """Whether this channel is told of the message."""
+        """Whether this channel would be told of the message, if nothing else spoke for it."""
         return (
-            (self.each or not message.hushed)
-            and any(fnmatchcase(message.event, pattern) for pattern in self.events)
+            self.hears(message.event)
             and (not self.families or message.family in self.families)
             and (not self.areas or any(_inside(message.area, area) for area in self.areas))
             and rank(message.severity) >= rank(self.severity)
+            and (not message.to or not self.escalations or message.to in self.escalations)
         )
+
+    def hears(self, event: str) -> bool:
+        return any(fnmatchcase(event, pattern) for pattern in self.events)
 
     def due(self, message: Message, now: int, zone: ZoneInfo) -> int:
         """When the message may go out, µs UTC: once it has waited, and at the end of the quiet hours."""

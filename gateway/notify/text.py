@@ -10,12 +10,11 @@ from datetime import tzinfo
 from typing import Any, Final, NamedTuple
 
 from gateway.cases.record import rank
+from gateway.notify.labels import Labels
 from gateway.notify.links import Links
 from gateway.notify.moment import moment
 from gateway.notify.outbox import Delivery
 from gateway.notify.settings import Language
-
-PLACE: Final[Mapping[Language, int]] = {"en": 0, "zh": 1}
 
 WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "info": ("Info", "提示"),
@@ -66,7 +65,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "case.overdue": ("Overdue", "案件超期"),
     "case.escalated": ("Escalated", "案件升级"),
     "case.forwarded": ("Sent to another platform", "已转送其他平台"),
-    "case.deadline_reckoned": ("Deadline reckoned anew", "期限重算"),
+    "case.reckoned": ("Deadline reckoned anew", "期限重算"),
     "alarm.unread": ("Nobody has acknowledged it", "告警逾时无人确认"),
     "case.unread": ("Nobody has taken it on", "案件逾时无人响应"),
     "case": ("Case", "案件"),
@@ -75,12 +74,14 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "time": ("Time", "时间"),
     "deadline": ("Deadline", "期限"),
     "crew": ("Crew", "班组"),
+    "to": ("For", "呈请"),
     "note": ("Note", "说明"),
     "why": ("Why", "原因"),
     "acknowledge": ("Answer", "点击确认"),
     "digest": ("messages together, the newest of each", "条消息汇总，每项取最新状态"),
     "more": ("More follow", "其余随后发送"),
 }
+OURS: Final = Labels()
 
 
 class Digest(NamedTuple):
@@ -97,6 +98,7 @@ class Writer(NamedTuple):
     zone: tzinfo
     size: int
     links: Links | None = None
+    labels: Labels = OURS
 
     def one(self, delivery: Delivery) -> str:
         """A message of its own."""
@@ -109,8 +111,9 @@ class Writer(NamedTuple):
             "time": self._moment(delivery.payload.get("time")),
             "deadline": self._moment(record.get("deadline")),
             "crew": record.get("crew"),
+            "to": delivery.payload.get("to"),
             "why": delivery.payload.get("explanation", {}).get(self.language),
-            "note": delivery.payload.get("note"),
+            "note": "" if delivery.payload.get("to") else delivery.payload.get("note"),
         }
         lines = [f"{self._word(name)}{colon}{_plain(value)}" for name, value in found.items() if value]
         url = self.links.url(delivery) if self.links else None
@@ -150,7 +153,7 @@ class Writer(NamedTuple):
         return _plain(f"{moment} {self._head(delivery)} {where}")
 
     def _word(self, name: str) -> str:
-        return WORDS[name][PLACE[self.language]] if name in WORDS else name
+        return self.labels.word(WORDS, name, self.language) if name in WORDS else name
 
     def _moment(self, time: int | None) -> str | None:
         if time is None:

@@ -18,9 +18,10 @@ from gateway.clock import Clock
 from gateway.errors import LinkError
 from gateway.notify.channels.pace import Pace, Window
 from gateway.notify.channels.paced import PacedChannel
+from gateway.notify.labels import Labels
 from gateway.notify.links import Links
 from gateway.notify.settings import AppriseSettings
-from gateway.notify.text import Writer
+from gateway.notify.text import OURS, Writer
 
 SIZE: Final = 4_000  # bytes of a text; what bears less is cut by the library
 MINUTE: Final = 60.0
@@ -31,10 +32,15 @@ class AppriseChannel(PacedChannel):
     """One after the other; the library's threads never touch the loop."""
 
     def __init__(
-        self, settings: AppriseSettings, clock: Clock, zone: tzinfo, links: Links | None = None
+        self,
+        settings: AppriseSettings,
+        clock: Clock,
+        zone: tzinfo,
+        links: Links | None = None,
+        labels: Labels = OURS,
     ) -> None:
         pace = Pace((Window(settings.per_minute, MINUTE),), clock.monotonic)
-        super().__init__(Writer(settings.language, zone, SIZE, links), pace)
+        super().__init__(Writer(settings.language, zone, SIZE, links, labels), pace)
         self._seconds = settings.timeout / SECOND
         self._services = [_service(url.get_secret_value(), self._seconds) for url in settings.urls]
         self._took: OrderedDict[str, set[int]] = OrderedDict()

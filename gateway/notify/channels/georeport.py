@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote, urlencode
 from xml.parsers import expat
 
 import httpx
-import msgspec
 from msgspec import Struct
 
 from drivers.telemetry import SECOND
+from gateway import foreign
 from gateway.errors import LinkError
 from gateway.notify.channels.channel import UndeliverableError
 from gateway.notify.channels.outgoing import Guarded, Resolve, resolve
@@ -54,7 +54,7 @@ class GeoReportClient:
     async def report(self, form: Mapping[str, str], once: str) -> tuple[str | None, str | None]:
         """(number, token), one of them at least; raises LinkError, UndeliverableError.
 
-        once: the same for every attempt, for a side that knows what it took (citygate does, in JSON).
+        once: the same for every attempt, for a side that knows what it took (citygate does).
         """
         key = self._settings.token.get_secret_value()
         body = urlencode({**self._where(), "api_key": key, **form}).encode()
@@ -94,7 +94,7 @@ class GeoReportClient:
             url = f"{url}?{urlencode(self._where())}".rstrip("?")
         else:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        if once and settings.format == "json":
+        if once:
             headers["Idempotency-Key"] = once
         try:
             async with (
@@ -135,10 +135,7 @@ def read(body: bytes, format: str) -> Record:  # noqa: A002 - the specification'
 
 
 def _from_json(body: bytes) -> Record:
-    try:
-        found: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise LinkError(f"the answer is no JSON: {error}") from error
+    found = foreign.read(body, object, "the answer")
     first = found[0] if isinstance(found, list) and found else found
     if not isinstance(first, dict):
         raise LinkError("the answer is no list of records")

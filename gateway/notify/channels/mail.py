@@ -19,10 +19,11 @@ from gateway.errors import LinkError
 from gateway.notify.channels.channel import UndeliverableError
 from gateway.notify.channels.pace import Pace, Window
 from gateway.notify.channels.paced import PacedChannel
+from gateway.notify.labels import Labels
 from gateway.notify.links import Links
 from gateway.notify.moment import moment
 from gateway.notify.settings import MailSettings
-from gateway.notify.text import Writer
+from gateway.notify.text import OURS, Writer
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +42,10 @@ class MailChannel(PacedChannel):
         zone: tzinfo,
         trust: ssl.SSLContext | None = None,
         links: Links | None = None,
+        labels: Labels = OURS,
     ) -> None:
         pace = Pace((Window(settings.per_minute, MINUTE),), clock.monotonic)
-        super().__init__(Writer(settings.language, zone, SIZE, links), pace)
+        super().__init__(Writer(settings.language, zone, SIZE, links, labels), pace)
         self._settings = settings
         self._clock = clock
         self._zone = zone

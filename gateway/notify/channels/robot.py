@@ -6,8 +6,9 @@ from datetime import tzinfo
 from typing import Any, Final
 
 import httpx
-from msgspec import DecodeError, json
+from msgspec import json
 
+from gateway import foreign
 from gateway.clock import Clock
 from gateway.errors import LinkError
 from gateway.notify.channels.channel import UndeliverableError
@@ -15,9 +16,10 @@ from gateway.notify.channels.outgoing import Answer, Outgoing
 from gateway.notify.channels.pace import Pace, Window
 from gateway.notify.channels.paced import PacedChannel
 from gateway.notify.channels.platform import Platform
+from gateway.notify.labels import Labels
 from gateway.notify.links import Links
 from gateway.notify.settings import RobotSettings
-from gateway.notify.text import Writer
+from gateway.notify.text import OURS, Writer
 
 MINUTE: Final = 60.0
 ANSWER: Final = 16_384  # bytes; theirs have some hundred
@@ -32,9 +34,10 @@ class RobotChannel(PacedChannel):
         clock: Clock,
         zone: tzinfo,
         links: Links | None = None,
+        labels: Labels = OURS,
     ) -> None:
         pace = Pace((Window(settings.per_minute, MINUTE), *platform.bursts), clock.monotonic)
-        super().__init__(Writer(settings.language, zone, platform.size, links), pace)
+        super().__init__(Writer(settings.language, zone, platform.size, links, labels), pace)
         self._platform = platform
         self._settings = settings
         self._clock = clock
@@ -55,11 +58,12 @@ class RobotChannel(PacedChannel):
             self.pace.rest(platform.rest)
         if not httpx.codes.is_success(answer.status):
             raise LinkError(f"HTTP {answer.status}")
-        said = _document(answer.body)
-        code = next((said[name] for name in platform.code if name in said), None)
+        said = foreign.read(answer.body, dict[str, Any], f"the platform's answer {answer.body[:80]!r}")
+        found = next((said[name] for name in platform.code if name in said), None)
+        code = found if isinstance(found, int) else None
         if code == 0:
             return
-        why = f"code {code}: {said.get('errmsg') or said.get('msg') or 'no reason given'}"
+        why = f"code {found!s:.80}: {said.get('errmsg') or said.get('msg') or 'no reason given'}"
         if code in platform.busy:
             self.pace.rest(platform.rest)
         if code in platform.hopeless:
@@ -68,10 +72,3 @@ class RobotChannel(PacedChannel):
 
     async def close(self) -> None:
         await self._outgoing.close()
-
-
-def _document(body: bytes) -> dict[str, Any]:
-    try:
-        return json.decode(body, type=dict[str, Any])
-    except DecodeError as error:
-        raise LinkError(f"the answer is not the platform's: {body[:80]!r}") from error

@@ -50,6 +50,7 @@ alarm = Table(
     Column("received", Time, nullable=False),
     Column("cleared", Time),  # event time
     Column("acknowledged", Time),
+    Column("told", Time),  # when people first heard of it by itself; null: something else spoke for it
     Column("shelved_until", Time),
     Column("suppressed_by", String(64)),  # "alarm:<id>" that explains it, or "window:<id>"; null: by nothing
     Column("suppression", String(64), nullable=False),  # the fold or inhibition that says so, or "window"
@@ -60,6 +61,7 @@ alarm = Table(
     Index("ix_alarm_device", "family", "device", "raised"),
     Index("ix_alarm_raised", "raised", "id"),
     Index("ix_alarm_case", "case"),
+    Index("ix_alarm_told", "told"),
     Index("ix_alarm_shelved_until", "shelved_until"),
     Index("ix_alarm_suppressed_by", "suppressed_by"),
     Index("ix_alarm_release", "release"),
@@ -137,7 +139,8 @@ case = Table(
     Column("allowed", Time, nullable=False),  # µs of the limit, extensions among them
     Column("clock_from", Time),  # when the limit's clock last started; null while it stands still
     Column("time_left", Time),  # of the limit, when its clock last started or stopped
-    Column("level", Integer, nullable=False),  # warnings and escalations told since it was dispatched
+    Column("unit", String(16)),  # of the limit it was dispatched with; null: its template's
+    Column("reminded", Float(53), nullable=False),  # share of the limit, or of the wait, said last
     Column("extended", Integer, nullable=False),
     Column("suspended", Time),
     Column("alert", Time),  # when the deadline must be looked at next; null while its clock stands still

@@ -131,6 +131,7 @@ rule_version = Table(
     Column("reason", Text, nullable=False),
     Column("time", Time, nullable=False),
     Column("restores", Integer),  # the earlier version that this one brings back
+    Column("backtest", Document),  # what the author was shown of it, in short
 )
 
 parameter = Table(
@@ -145,4 +146,5 @@ parameter = Table(
     Column("reason", Text, nullable=False),
     Column("time", Time, nullable=False),
     Column("restores", Integer),  # the earlier version that this one brings back
+    Column("backtest", Document),  # what the author was shown of it, in short
 )

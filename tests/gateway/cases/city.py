@@ -12,17 +12,19 @@ from zoneinfo import ZoneInfo
 from msgspec import convert
 from sqlalchemy import Connection, Engine, StaticPool, Table, create_engine, func, make_url, select
 
+from drivers.telemetry import MINUTE
 from gateway.cases import query
 from gateway.cases.desk import Desk
 from gateway.cases.lifecycle import CaseEvent
-from gateway.cases.record import Alarm, Case, Change, DeviceFacts, Message
+from gateway.cases.record import Alarm, Case, Change, DeviceFacts, Message, Pulse
 from gateway.cases.settings import DeskSettings
-from gateway.cases.template import shipped
+from gateway.cases.template import Templates, shipped
 from gateway.store.schema import cases as schema
 from gateway.store.schema import dispatch
 from gateway.store.schema.metadata import metadata
 from gateway.store.schema.registry import audit, device
 from gateway.store.schema.windows import maintenance_window
+from rules.correlate import Correlation
 from rules.transition import Transition, transition_id
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -100,8 +102,27 @@ class City:
         self.engine = engine if engine is not None else FREE.pop() if FREE else _engine()
         self.now = moment("Mon 00:00")
         self.told: list[Message] = []
-        self.desk = Desk(shipped(), settings or DeskSettings(), describe=describe, post=self._post)
+        self.spoke: dict[
+            int, int
+        ] = {}  # by index: when a device spoke last, where it does not speak all the time
+        self.desk = Desk(
+            shipped(), settings or DeskSettings(), describe=describe, listen=self.listen, post=self._post
+        )
+        self.bind()
+
+    def bind(self) -> None:
         self.desk.bind([{"id": rule, "case": case} for rule, (_, case) in RULES.items()])
+
+    def reset(self, settings: DeskSettings, templates: Templates | None = None) -> Self:
+        """Other settings, as a reload of the configuration brings them."""
+        self.desk.change(templates or shipped(), settings, Correlation())
+        self.bind()
+        return self
+
+    def reckon(self) -> list[Change]:
+        """What a reload and a start end with."""
+        with self.transaction() as conn:
+            return self.desk.reckon(conn, self.now)
 
     def __enter__(self) -> Self:
         return self
@@ -112,6 +133,9 @@ class City:
                 conn.execute(table.delete())
         if not self._lent:
             FREE.append(self.engine)
+
+    def listen(self, _family: str, index: int) -> Pulse:
+        return Pulse(self.spoke.get(index, self.now), MINUTE)
 
     def _post(self, _conn: Connection, messages: Sequence[Message], _now: int) -> None:
         self.told += messages
@@ -137,7 +161,8 @@ class City:
         while (due := self._next_due()) is not None and due <= target:
             self.now = max(due, self.now)
             with self.transaction() as conn:
-                assert self.desk.tick(conn, self.now), "what is due changes something"
+                changes = self.desk.tick(conn, self.now)
+            assert changes or self._next_due() != due, "what is due changes something"
         self.now = target
 
     def _next_due(self) -> int | None:

@@ -57,6 +57,7 @@ class Street(City):
             shipped(),
             settings or DeskSettings(),
             describe=describe,
+            listen=self.listen,
             post=self._post,
             correlation=correlate.shipped() if correlation is None else correlation,
         )

@@ -57,6 +57,12 @@ def test_limits_of_the_field(start: str, unit: LimitUnit, amount: int, end: str)
     assert show(CLOCK.end(unit, moment(start), amount)) == end
 
 
+@pytest.mark.parametrize("unit", LimitUnit)
+@pytest.mark.parametrize(("start", "stop"), [("Mon 15:30", "Mon 15:00"), ("Tue 09:00", "Mon 15:00")])
+def test_nothing_runs_from_later_to_earlier(unit: LimitUnit, start: str, stop: str) -> None:
+    assert CLOCK.run(unit, moment(start), moment(stop)) == 0
+
+
 def test_seconds_are_kept() -> None:
     assert show(CLOCK.end(LimitUnit.WORK_HOUR, moment("Mon 11:59:30"), 45 * SECOND)) == "Mon 14:00:15"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -34,8 +35,10 @@ from gateway.cases.lifecycle import (
     Entry,
     Verdict,
 )
-from gateway.cases.record import Case
+from gateway.cases.record import TELEMETRY, Case
 from gateway.cases.said import JUDGED, UNJUDGED
+from gateway.cases.settings import DeskSettings
+from gateway.cases.template import Templates, parse, shipped
 from gateway.errors import CallerError, Conflict, Forbidden, Invalid
 from gateway.store.schema import cases as schema
 from gateway.store.schema import dispatch
@@ -61,11 +64,31 @@ def survivor(cases: list[Case], case: Case) -> Case:
     return case
 
 
+SETTINGS: dict[str, dict[str, Any]] = {
+    "shipped": {},
+    "silent": {"warnings": [], "escalation": []},
+    "talkative": {
+        "warnings": [0.1, 0.75, 0.9],
+        "escalation": [{"at": 1, "to": "a"}, {"at": 1, "to": "b"}, {"at": 3, "to": "c"}],
+    },
+    "free days": {"free": ["2025-03-04", "2025-03-05"], "dispatch_within": "2h"},
+    "short days": {"hours": [["09:00", "10:00"]], "working": ["2025-03-08"], "dispatch_within": "0s"},
+    "elsewhere": {"zone": "Europe/Berlin", "calendar": "DE"},
+}
+SLOW = [{"id": "cover-danger", "limit": {"amount": 4, "unit": "work_hour"}, "proving": "3h"}]
+TEMPLATES: dict[str, Templates] = {
+    "shipped": shipped(),
+    "slow covers": parse(SLOW, shipped()),
+    "no dust": {name: one for name, one in shipped().items() if name != "site-dust"},
+}
+
+
 class DeskMachine(RuleBasedStateMachine):
     def __init__(self, engine: Engine | None = None) -> None:
         super().__init__()
         self.city = City(engine=engine)
         self.standing: set[tuple[str, str]] = set()
+        self.caseless = {"battery"}  # rules that had no template at some time
         self.reports = 0
         self.said = 0  # no two transitions are of one event time: that would be the same transition
 
@@ -75,6 +98,21 @@ class DeskMachine(RuleBasedStateMachine):
     @rule(minutes=st.sampled_from([1, 20, 90, 600, 3_000]))
     def time_passes(self, minutes: int) -> None:
         self.city.advance(minutes * MINUTE)
+
+    @rule(
+        desk=st.sampled_from(sorted(SETTINGS)),
+        templates=st.sampled_from(sorted(TEMPLATES)),
+        late=st.sampled_from([0, 20, 600]),
+    )
+    def settings_change(self, desk: str, templates: str, late: int) -> None:
+        """By a reload, or while the gateway was away; it may tick before all is reckoned anew."""
+        self.caseless |= {"dust"} if templates == "no dust" else set()
+        city = self.city.reset(DeskSettings.model_validate(SETTINGS[desk]), TEMPLATES[templates])
+        city.now += late * MINUTE
+        with city.transaction() as conn:
+            city.desk.tick(conn, city.now)
+        city.reckon()
+        assert city.reckon() == []
 
     @rule(
         sources=st.lists(st.sampled_from(SOURCES), min_size=1, max_size=5), late=st.sampled_from([0, 45, 300])
@@ -108,9 +146,12 @@ class DeskMachine(RuleBasedStateMachine):
                 case, event, note, actor=actor, crew=crew, extra=2, verdict=judged, revision=case.revision
             )
         except Conflict:
-            late = event is CaseEvent.EXTEND and (case.overdue is not None or case.time_left == 0)
+            late = event is CaseEvent.EXTEND and (
+                case.overdue is not None or self.city.now > (case.deadline or 0)
+            )
             again = event is CaseEvent.DISPATCH and case.returned == crew
-            assert event not in allowed or event is CaseEvent.REOPEN or late or again
+            early = event is CaseEvent.VERIFY and case.verification == TELEMETRY
+            assert event not in allowed or event is CaseEvent.REOPEN or late or again or early
         except Forbidden:
             assert (event, actor) == (CaseEvent.VERIFY, case.repaired_by)
         except Invalid:
@@ -202,9 +243,10 @@ class DeskMachine(RuleBasedStateMachine):
             assert (case.verification == "person") == bool(case.doubt)
             assert case.proof is None or not case.doubt
             assert (case.merged_into is None) or case.state is CaseState.VOID
-            waits = case.state is CaseState.FILED and not case.level
-            reminds = case.state in RUNNING and case.level < len(self.city.desk.casework.steps)
-            assert (case.alert is not None) == (waits or reminds)
+            steps, within = self.city.desk.casework.reminders
+            waits = case.state is CaseState.FILED and within and case.reminded < steps[-1].at
+            reminds = case.state in RUNNING and case.reminded < steps[-1].at
+            assert (case.alert is not None) == bool(waits or reminds)
             assert (case.waiting is not None) == (case.state is CaseState.FILED)
             assert (case.suspended is not None) == (case.state is CaseState.SUSPENDED)
             assert case.state not in RUNNING or case.deadline is not None
@@ -213,7 +255,7 @@ class DeskMachine(RuleBasedStateMachine):
     @invariant()
     def active_alarms_with_a_template_are_in_a_case(self) -> None:
         for alarm in self.city.alarms():
-            if alarm.state is AlarmState.ACTIVE and alarm.rule != "battery":
+            if alarm.state is AlarmState.ACTIVE and alarm.rule not in self.caseless:
                 assert alarm.case is not None
 
     @invariant()

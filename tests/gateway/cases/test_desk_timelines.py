@@ -12,7 +12,7 @@ from gateway.cases.settings import DeskSettings
 from gateway.errors import Conflict, Forbidden, Invalid, NotFound
 from gateway.store.schema import cases as schema
 from gateway.store.schema.registry import audit
-from tests.gateway.cases.city import City, moment, show
+from tests.gateway.cases.city import DEVICES, City, moment, show
 
 
 @pytest.fixture
@@ -303,16 +303,37 @@ def test_what_is_not_for_people_and_what_does_not_exist(city: City) -> None:
         city.desk.acknowledge(conn, "0" * 32, "token:li", city.now)
 
 
-def test_a_person_verifies_where_telemetry_cannot(city: City) -> None:
+def test_a_person_verifies_in_the_place_of_telemetry_on_purpose_only(city: City) -> None:
     case = city.raises("tilt", "MH-0042").case("cover-danger")
     city.act(case, "repaired", "seated")
     with pytest.raises(Forbidden, match="someone else must verify"):
         city.act(case, "verify", "seen on site")
-    for word in ("verify", "close"):
-        city.act(case, word, "seen on site", actor="token:wu")
+    with pytest.raises(Conflict, match="1 of its alarms stand; a supervisor may"):
+        city.act(case, "verify", "seen on site", actor="token:wu")
+    with pytest.raises(Invalid, match="needs a reason"):
+        city.act(case, "verify", " ", actor="token:wu", force=True)
+    city.act(case, "verify", "its sensor is broken, seen on site", actor="token:wu", force=True)
+    city.act(case, "close", actor="token:wu")
     assert city.case("cover-danger").state == "closed"
     city.act(case, "reopen")
     assert city.case("cover-danger").state == "filed"
+
+
+def test_a_proof_that_runs_is_not_cut_short(city: City) -> None:
+    case = city.raises("tilt", "MH-0042").clears("tilt", "MH-0042").case("cover-danger")
+    city.act(case, "repaired", "seated")
+    with pytest.raises(Conflict, match="its proof is not complete"):
+        city.act(case, "verify", actor="token:wu")
+
+
+def test_a_device_that_says_nothing_proves_nothing(city: City) -> None:
+    case = city.at("Mon 09:00").raises("tilt", "MH-0042").case("cover-danger")
+    city.at("Mon 09:50").clears("tilt", "MH-0042")
+    city.spoke[DEVICES.index("MH-0042")] = moment("Mon 09:50")
+    city.at("Mon 10:00").act(case, "repaired", "seated")
+    assert city.at("Mon 15:00").case_of(case).state == "repaired"  # the proof would take an hour
+    city.spoke[DEVICES.index("MH-0042")] = moment("Mon 15:00")
+    assert city.at("Mon 15:01").case_of(case).state == "closed"
 
 
 def test_a_case_is_not_reopened_beside_another_of_its_cause(city: City) -> None:

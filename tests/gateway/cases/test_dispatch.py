@@ -146,14 +146,22 @@ def test_a_crew_with_much_to_do_is_further_away(city: City) -> None:
     assert order[0].metres == pytest.approx(1903, abs=5)
 
 
+def test_cases_of_one_transaction_are_shared_out(city: City) -> None:
+    table(city, Duty("", "", "", "works"))
+    crews(city, *(Crew(name, "works", 31.2, 121.4) for name in "abc"))
+    at_once = (("tilt", "MH-0042"), ("tilt", "MH-0043"), ("lamp", "LP-3"), ("dust", "DU-1"), ("fume", "FU-1"))
+    city.hear(*(city.transition(rule, device, True, city.now, city.now) for rule, device in at_once))
+    assert sorted(case.crew for case in city.cases()) == ["a", "a", "b", "b", "c"]
+
+
 def test_a_crew_is_where_it_was_seen_lately(city: City) -> None:
     crews(city, Crew("a", "covers", 31.2, 121.4), Crew("b", "covers", 31.2, 121.5))
     with city.transaction() as conn:
         roster.seen(conn, "b", 31.2, 121.4001, city.now)
         roster.seen(conn, "a", 31.3, 121.4, city.now)
-        assert nearest.nearest(conn, WorkClock(), city.now, (31.2, 121.4), "covers") == "b"
+        assert nearest.nearest(conn, WorkClock(), city.now, (31.2, 121.4), "covers", {}) == "b"
         later = moment("Mon 03:00")
-        assert nearest.nearest(conn, WorkClock(), later, (31.2, 121.4), "covers") == "a"
+        assert nearest.nearest(conn, WorkClock(), later, (31.2, 121.4), "covers", {}) == "a"
         with pytest.raises(NotFound):
             roster.seen(conn, "c", 0, 0, city.now)
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
 
+from drivers.telemetry import MINUTE
 from gateway.cases import query
 from gateway.cases.desk import Desk
 from gateway.cases.lifecycle import BY_PEOPLE, CASE_TRANSITIONS, CaseEvent, CaseState, Entry, Verdict
-from gateway.cases.record import Case
+from gateway.cases.record import Case, Pulse
 from gateway.cases.said import JUDGED, Words
 from gateway.cases.settings import DeskSettings
 from gateway.cases.template import shipped
@@ -39,7 +40,13 @@ class Done:
 
 
 def desk() -> Desk:
-    made = Desk(shipped(), DeskSettings(), describe=describe, post=lambda _conn, _messages, _now: None)
+    made = Desk(
+        shipped(),
+        DeskSettings(),
+        describe=describe,
+        listen=lambda _, _index: Pulse(None, MINUTE),
+        post=lambda _conn, _messages, _now: None,
+    )
     made.bind([{"id": rule, "case": case} for rule, (_, case) in RULES.items()])
     return made
 

@@ -15,7 +15,7 @@ from gateway.cases.lifecycle import Verdict
 from gateway.cases.photos import JPEG, Stored
 from gateway.cases.template import parse, shipped
 from gateway.cases.visits import VisitEvent
-from gateway.errors import Conflict, Invalid, NotFound
+from gateway.errors import Conflict, Forbidden, Invalid, NotFound
 from gateway.store.schema.dispatch import report_contact
 from tests.gateway.cases.city import City, show
 
@@ -53,13 +53,41 @@ def test_a_report_near_a_sensors_case_joins_it_and_its_timeline_tells_both(city:
     assert [line.split(" ", 2)[2] for line in city.timeline(case)][1] == "alarm_joined by telemetry"
 
 
-@pytest.mark.parametrize(("lat", "hour"), [(31.201, "Mon 10:00"), (31.2, "Wed 10:00")])
-def test_a_report_far_away_or_long_after_is_a_case_of_its_own(city: City, lat: float, hour: str) -> None:
+def test_a_report_far_away_is_a_case_of_its_own(city: City) -> None:
+    case = city.at("Mon 09:00").raises("tilt", "MH-0042").case("cover-danger")
+    said = report(city.at("Mon 10:00"), lat=31.201)
+    assert (said.match, said.case != case.id) == ("created", True)
+
+
+def test_an_open_case_that_nobody_has_touched_for_days_is_still_the_same_fault(city: City) -> None:
     case = city.at("Mon 09:00").raises("tilt", "MH-0042").case("cover-danger")
     city.act(case, "start")
     city.act(case, "suspend", "the street is closed")
-    said = report(city.at(hour), lat=lat)
-    assert (said.match, said.case != case.id) == ("created", True)
+    said = report(city.at("Wed 10:00"), "cover-water")
+    assert (said.match, said.nearby) == ("created", []), "of another kind, only what is on people's minds"
+    said = report(city.at("Wed 10:05"))
+    assert (said.case, said.match) == (case.id, "joined")
+
+
+def test_who_is_limited_to_areas_touches_no_case_elsewhere(city: City) -> None:
+    city.desk.bind([{"id": "tilt", "family": "manhole", "case": "cover-danger"}])
+    theirs = report(city.at("Mon 09:00"), area="north")
+    mine = report(city, area="south", areas=("south",))
+    assert (mine.match, mine.case != theirs.case, mine.nearby) == ("created", True, [])
+    before = city.timeline(city.cases()[0])
+    with pytest.raises(Forbidden):
+        report(city, area="south", areas=("south",), join=theirs.case)
+    again = report(city, area="south", areas=("south",))
+    assert (again.case, again.match) == (mine.case, "joined")
+    assert city.timeline(city.cases()[0]) == before
+    assert report(city, "cover-settled", areas=("south",), area="south").nearby == [mine.case]
+
+
+def test_an_alarm_becomes_no_case_of_another_area(city: City) -> None:
+    theirs = report(city.at("Mon 09:00"), area="elsewhere")
+    city.at("Mon 09:10").raises("tilt", "MH-0042")
+    (case,) = [one for one in city.cases() if one.id != theirs.case]
+    assert (case.alarms, case.device) == (1, "MH-0042")
 
 
 def test_a_report_of_another_kind_nearby_names_what_it_may_be_of(city: City) -> None:
@@ -93,7 +121,7 @@ def test_what_people_report_waits_for_a_dispatcher_with_a_crew_proposed(city: Ci
         "0102",
         "和平路 42",
     )
-    assert city.timeline(city.at("Mon 10:00").case("cover-danger"))[-1] == "Mon 09:15 undispatched by gateway"
+    assert city.timeline(city.at("Mon 09:20").case("cover-danger"))[-1] == "Mon 09:15 undispatched by gateway"
     city.act(case, "dispatch")
     city.act(case, "repaired", "a new cover", actor="token:crew")
     waits = city.case_of(case)
@@ -130,6 +158,15 @@ def test_a_report_says_what_and_where_and_comes_once(city: City) -> None:
     city.act(city.case("cover-danger"), "void", "a drill")
     with pytest.raises(Conflict, match="joins an open one"):
         report(city, join=1)
+
+
+def test_a_cover_that_rattles_is_reported_as_such_and_named_with_what_is_near(city: City) -> None:
+    case = city.at("Mon 09:00").raises("tilt", "MH-0042").case("cover-danger")
+    said = report(city, "rattling cover")
+    assert (said.template, said.match, said.nearby) == ("cover-rattling", "created", [case.id])
+    made = city.case("cover-rattling")
+    assert (made.family, made.state) == ("manhole", "filed")
+    assert report(city, "cover-damaged").nearby == [case.id, made.id]
 
 
 def test_a_category_has_other_names(city: City) -> None:
@@ -205,7 +242,7 @@ def test_a_kind_of_work_may_need_its_picture(city: City) -> None:
     city.act(case, "repaired")
     told = [line for line in city.timeline(case) if "photo" in line]
     assert told == ["Mon 09:00 photo by token:crew"], "the same picture twice is one"
-    city.act(case, "verify", actor="token:wu")
+    city.act(case, "verify", "seen on site", actor="token:wu", force=True)
     city.act(case, "close", actor="token:wu")
     with pytest.raises(Conflict, match="complete"), city.transaction() as conn:
         frontdesk.photo(city.desk, conn, case.id, Stored("b" * 64, JPEG, 9), "token:crew", city.now)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 import pytest
+from sqlalchemy import String
 
 from gateway.cases import record
 from gateway.cases.effect import EFFECTS
@@ -16,10 +17,12 @@ from gateway.cases.lifecycle import (
     AlarmState,
     CaseEvent,
     CaseState,
+    Entry,
     follow,
     mermaid,
 )
 from gateway.errors import Conflict
+from gateway.store.schema.cases import alarm_event, case_event, outbox
 from rules.document import SEVERITIES
 
 
@@ -34,6 +37,15 @@ def test_tables_name_every_state_and_event_and_every_state_is_reached(
     assert {event for ways in table.values() for event in ways} == set(events)
     reached = {"new"} | {target for ways in table.values() for target in ways.values()}
     assert reached == set(states)
+
+
+def test_every_word_of_a_timeline_has_room_in_its_column() -> None:
+    of_alarm, of_case = {*AlarmEvent, Entry.MOVED}, {*CaseEvent, *Entry}
+    told = {f"alarm.{word}" for word in of_alarm} | {f"case.{word}" for word in of_case}
+    for table, words in ((alarm_event, of_alarm), (case_event, of_case), (outbox, told)):
+        room = table.c.event.type
+        assert isinstance(room, String)
+        assert max(map(len, words)) <= (room.length or 0), table.name
 
 
 def test_every_event_of_a_case_has_its_effect() -> None:

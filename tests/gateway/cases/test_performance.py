@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import and_, create_engine, text, update
 from sqlalchemy.dialects import sqlite
 
@@ -22,10 +23,13 @@ from gateway.cases.performance import (
     recent,
     standing,
 )
+from gateway.cases.record import Alarm
+from gateway.cases.settings import DeskSettings
 from gateway.errors import Invalid
 from gateway.store.schema.cases import alarm
 from gateway.store.schema.metadata import metadata
 from tests.gateway.cases.city import City, moment
+from tests.gateway.cases.street import LAMPS, Street
 
 pytestmark = pytest.mark.usefixtures("every_kind")
 
@@ -143,14 +147,94 @@ def week(city: City, by: By = By.ALL, area: str = "") -> dict[str, Figures]:
         return performance(conn, moment("Mon 00:00"), moment("Sun 23:59"), by=by, area=area, depth=1)
 
 
-def test_only_what_operators_were_told_counts(city: City) -> None:
+def test_what_was_told_counts_whatever_becomes_of_it(city: City) -> None:
     city.at("Mon 09:00").raises("tilt", "MH-0042").raises("fume", "FU-1").raises("dust", "DU-1")
     assert week(city)[""].alarms == 3
     with city.engine.begin() as conn:
         shelved = conn.execute(alarm.select().where(alarm.c.rule == "tilt")).one()
         city.desk.shelve(conn, shelved.id, "token:li", city.now, city.now + HOUR, "painted today")
-        conn.execute(update(alarm).where(alarm.c.rule == "fume").values(suppressed_by="alarm:x"))
-    assert [each.rule for each in week(city)[""].rules] == ["dust"]
+    city.at("Mon 09:30").clears("tilt", "MH-0042").raises("tilt", "MH-0042")
+    assert week(city)[""].alarms == 3
+    assert [each.raised for each in told_of(city, "tilt")] == [moment("Mon 09:30")]
+    assert [each.told for each in told_of(city, "tilt")] == [moment("Mon 09:00")]
+
+
+def told_of(city: City, rule: str) -> list[Alarm]:
+    return [each for each in city.alarms() if each.rule == rule and each.told is not None]
+
+
+def test_what_comes_while_it_is_shelved_counts_once_it_is_told(city: City) -> None:
+    city.at("Mon 09:00").raises("tilt", "MH-0042")
+    with city.engine.begin() as conn:
+        city.desk.shelve(conn, city.alarm("MH-0042").id, "token:li", city.now, city.now + HOUR, "painted")
+        conn.execute(update(alarm).values(told=None))  # as if it had come on its shelf
+    city.at("Mon 09:59")
+    assert week(city)[""].alarms == 0
+    city.at("Mon 10:01")
+    assert [each.told for each in told_of(city, "tilt")] == [moment("Mon 10:00")]
+
+
+def test_what_is_over_when_it_comes_off_its_shelf_is_told_to_nobody(city: City) -> None:
+    city.at("Mon 09:00").raises("tilt", "MH-0042")
+    with city.engine.begin() as conn:
+        city.desk.shelve(conn, city.alarm("MH-0042").id, "token:li", city.now, city.now + HOUR, "painted")
+        conn.execute(update(alarm).values(told=None))  # as if it had come on its shelf
+    city.at("Mon 09:30").clears("tilt", "MH-0042").at("Mon 10:01")
+    assert city.alarm("MH-0042").state == "cleared"
+    assert week(city)[""].alarms == 0
+
+
+def test_info_is_no_load_and_nothing_that_stands_before_them(city: City) -> None:
+    city.at("Mon 09:00").raises("tilt", "MH-0042")
+    said = city.transition("fume", "FU-1", True, city.now, city.now)
+    city.hear(replace(said, severity="info"))
+    assert week(city)[""].alarms == 1
+    with city.engine.connect() as conn:
+        assert standing(conn, city.now).standing == 1
+        assert recent(conn, city.now).alarms == 1
+
+
+def night(street: City) -> int:
+    return week(street)[""].alarms
+
+
+def test_what_a_storm_speaks_for_is_no_load() -> None:
+    with Street(DeskSettings(storm_causes=3)) as street:
+        street.at("Mon 20:00").together(*(("supply", f"CB-{number}", True) for number in range(3, 9)))
+        assert len(street.cases("cabinet-outage")) == 6
+        assert night(street) == 0
+
+
+def test_what_is_folded_at_once_is_no_load_and_what_was_told_before_stays() -> None:
+    with Street() as street:
+        street.at("Mon 20:00").together(*(("lamp", lamp, True) for lamp in LAMPS), ("supply", "CB-1", True))
+        assert night(street) == 1
+    with Street() as street:
+        street.at("Mon 20:00").raises("lamp", "SL-A0")
+        street.at("Mon 20:00:30").together(("supply", "CB-1", True))
+        assert street.one("SL-A0", "lamp").state == "suppressed"
+        assert night(street) == 2
+
+
+def test_what_is_over_with_its_explanation_is_told_then() -> None:
+    with Street() as street:
+        street.at("Mon 20:00").together(("supply", "CB-1", True), ("lamp", "SL-B1", True))
+        street.at("Mon 21:00").together(("supply", "CB-1", False))
+        assert night(street) == 1
+        street.at("Mon 22:00")
+        assert night(street) == 2
+        heard = street.one("SL-B1", "lamp").told
+        assert heard is not None
+        assert heard > moment("Mon 21:00")
+
+
+def test_a_window_speaks_for_what_comes_inside_it() -> None:
+    with Street() as street:
+        street.at("Mon 09:00").window("Mon 12:00", device="CB-1")
+        street.at("Mon 10:00").raises("door", "CB-1")
+        assert night(street) == 0
+        street.at("Mon 12:01")
+        assert night(street) == 1
 
 
 def test_what_came_too_late_and_was_over_is_no_load(city: City) -> None:
@@ -195,7 +279,7 @@ def test_a_period_has_its_bounds(city: City) -> None:
 
 def test_the_queries_go_by_an_index() -> None:
     engine = create_engine("sqlite://")
-    asked: list[Any] = [measures._when(0, DAY, HOUR), measures._standing()]
+    asked: list[Any] = [measures._when(0, DAY), measures._standing()]
     plans = []
     with engine.connect() as conn:
         metadata.create_all(conn, [alarm])
@@ -204,5 +288,5 @@ def test_the_queries_go_by_an_index() -> None:
             sql = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
             plans.append(str(conn.execute(text(f"EXPLAIN QUERY PLAN {sql}")).all()))
     engine.dispose()
-    assert "ix_alarm_raised" in plans[0]
+    assert "ix_alarm_told" in plans[0]
     assert "alarm_uncleared" in plans[1]

@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from drivers.families import FAMILIES
 from drivers.telemetry import DAY, HOUR, MINUTE, SECOND
 from gateway.cases import span
 from gateway.cases.deadline import LimitUnit
 from gateway.cases.settings import DeskSettings
-from gateway.cases.template import faults, parse, shipped
+from gateway.cases.template import Text, faults, parse, shipped
 from gateway.errors import ConfigError
 from rules import packs
 
@@ -24,6 +25,25 @@ from rules import packs
         ("kitchen-fume", 4, LimitUnit.WORK_HOUR, ""),
         ("parking-order", 2, LimitUnit.WORK_HOUR, "0201"),
         ("device-health", 2, LimitUnit.WORK_DAY, ""),
+        ("cover-damaged", 4, LimitUnit.WORK_HOUR, "0102"),
+        ("cover-rattling", 2, LimitUnit.WORK_DAY, "0102"),
+        ("cover-settled", 5, LimitUnit.WORK_DAY, "0102"),
+        ("lamp-cover-danger", 2, LimitUnit.URGENT_HOUR, "0106"),
+        ("lamp-cover-damaged", 1, LimitUnit.WORK_DAY, "0106"),
+        ("grate-blocked", 1, LimitUnit.WORK_DAY, "0104"),
+        ("lamp-rust", 2, LimitUnit.WORK_DAY, "0137"),
+        ("lamp-stump", 3, LimitUnit.WORK_DAY, "0137"),
+        ("ground-lamp-out", 2, LimitUnit.WORK_DAY, "0138"),
+        ("landscape-lamp-out", 3, LimitUnit.WORK_DAY, "0139"),
+        ("business-noise", 2, LimitUnit.URGENT_HOUR, "0128"),
+        ("open-barbecue", 2, LimitUnit.URGENT_HOUR, "0129"),
+        ("road-collapse", 2, LimitUnit.URGENT_HOUR, "0505"),
+        ("road-water", 2, LimitUnit.URGENT_HOUR, "0506"),
+        ("parking-damaged", 5, LimitUnit.WORK_DAY, "0201"),
+        ("parking-private", 2, LimitUnit.WORK_DAY, "0201"),
+        ("parking-equipment", 3, LimitUnit.WORK_DAY, "0201"),
+        ("parking-dirty", 1, LimitUnit.WORK_DAY, "0201"),
+        ("bikes-parked", 2, LimitUnit.WORK_HOUR, "0410"),
     ],
 )
 def test_shipped_limits_are_those_of_the_field(
@@ -41,6 +61,26 @@ def test_every_shipped_template_has_a_crew_a_source_and_both_titles() -> None:
         assert not template.zh.isascii(), template.id
 
 
+def test_every_shipped_template_says_when_such_a_case_is_filed_and_closed() -> None:
+    for template in shipped().values():
+        for text in (template.filing, template.closing):
+            assert text is not None, template.id
+            assert not text.zh.isascii(), template.id
+            assert text.en.encode("latin-1"), template.id
+
+
+def test_what_people_report_is_of_a_family_and_no_word_means_two_things() -> None:
+    names = [name for one in shipped().values() for name in (one.id, one.en, one.zh, *one.categories)]
+    assert len(names) == len(set(names))
+    assert {one.family for one in shipped().values()} - {""} <= set(FAMILIES)
+
+
+@pytest.mark.parametrize("rule", ["cover-settled", "cover-settled-event"])
+def test_a_cover_that_has_settled_waits_for_the_roadworks_of_its_own_limit(rule: str) -> None:
+    (found,) = [one for one in packs.load() if one["id"] == rule]
+    assert found["case"] == "cover-settled"
+
+
 def test_lamps_of_a_loop_share_a_cause_and_a_lamp_without_a_loop_is_its_own() -> None:
     lamp = shipped()["lamp-out"]
     assert lamp.cause("LP-1", "LOOP-A", "x") == lamp.cause("LP-2", "LOOP-A", "x") == "lamp-out/parent:LOOP-A"
@@ -52,6 +92,12 @@ def test_a_city_overrides_single_keys() -> None:
     assert mine["kitchen-fume"].code == "0190"
     assert mine["kitchen-fume"].limit == shipped()["kitchen-fume"].limit
     assert len(mine) == len(shipped())
+    said = {"en": "Fume is seen", "zh": "可见油烟"}
+    told = parse([{"id": "kitchen-fume", "filing": said}], shipped())["kitchen-fume"]
+    assert told.filing == Text(en="Fume is seen", zh="可见油烟")
+    assert told.closing == shipped()["kitchen-fume"].closing
+    with pytest.raises(ConfigError, match=r"case kitchen-fume: filing.zh: "):
+        parse([{"id": "kitchen-fume", "filing": {"en": "Fume is seen"}}], shipped())
 
 
 def test_all_faults_of_all_tables_are_reported_together() -> None:

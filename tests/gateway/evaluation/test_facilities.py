@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import BigInteger, Connection, Integer, insert, update
+from sqlalchemy import BigInteger, Connection, Float, Integer, insert, update
 
 from drivers.families import FAMILIES
 from drivers.telemetry import DAY, HOUR, MINUTE
@@ -156,7 +156,7 @@ async def test_what_people_judged_a_false_alarm_is_no_fault(town: Town) -> None:
     await a_monday(town)
     judged = {"id": 7, "verdict": "false_alarm"}
     empty = {
-        column.name: 0 if isinstance(column.type, (Integer, BigInteger)) else ""
+        column.name: 0 if isinstance(column.type, (Integer, BigInteger, Float)) else ""
         for column in case.columns
         if not column.nullable and column.name != "provisional"
     }

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.telemetry import DAY, HOUR
-from gateway.cases.evaluation import RATES, Indicators, Work, judged
+from gateway.cases.evaluation import RATES, Indicators, judged
 from gateway.cases.lifecycle import CaseState, Verdict
+from gateway.cases.works import Work
 from gateway.errors import Invalid
 from gateway.evaluation.period import Length, latest, midnight, period_of
 from gateway.evaluation.ranking import rank, score
@@ -19,7 +20,7 @@ from gateway.evaluation.settings import WEIGHTS, EvaluationSettings
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 SINCE, UNTIL = 100, 200
-times = st.one_of(st.none(), st.integers(50, 250))
+times = st.one_of(st.none(), st.integers(50, 199))
 works = st.builds(
     Work,
     area=st.sampled_from(["a", "b/1", "b/2"]),
@@ -31,16 +32,16 @@ works = st.builds(
     state=st.sampled_from(CaseState),
     filed=st.integers(50, 199),
     dispatched=times,
-    deadline=times,
-    overdue=times,
-    repaired=times,
-    verified=times,
+    deadline=st.one_of(st.none(), st.integers(50, 250)),
+    returned=times,
+    handled=times,
     closed=times,
     reworked=st.integers(0, 2),
     extended=st.integers(0, 2),
     returns=st.integers(0, 2),
     verdict=st.sampled_from(Verdict),
     origin=st.sampled_from(["telemetry", "citizen"]),
+    last=st.booleans(),
 )
 
 
@@ -50,23 +51,22 @@ def recount(cases: list[Work]) -> dict[str, int]:
         ("due", "handled", "handled_on_time", "closed", "closed_on_time", "overdue_open", "reworked"), 0
     )
     for case in cases:
-        if (
-            case.state in {CaseState.VOID, CaseState.SUSPENDED}
-            or case.dispatched is None
-            or case.deadline is None
-        ):
+        apart = case.state is CaseState.VOID or (case.last and case.state is CaseState.SUSPENDED)
+        if apart or case.dispatched is None or case.deadline is None:
             continue
-        back = next((time for time in (case.repaired, case.verified, case.closed) if time), None)
+        if case.returned and case.returned <= case.deadline:
+            continue
+        back = case.handled or case.returned
         carried_over = case.deadline < SINCE and (back is None or back >= SINCE)
         if not (SINCE <= case.deadline < UNTIL or carried_over):
             continue
-        handled, closed = back is not None and back < UNTIL, case.closed is not None and case.closed < UNTIL
+        in_time = case.handled is not None and case.handled <= case.deadline
         found["due"] += 1
-        found["handled"] += handled
-        found["handled_on_time"] += handled and case.overdue is None
-        found["closed"] += closed
-        found["closed_on_time"] += closed and handled and case.overdue is None
-        found["overdue_open"] += not handled
+        found["handled"] += case.handled is not None
+        found["handled_on_time"] += in_time
+        found["closed"] += case.closed is not None
+        found["closed_on_time"] += case.closed is not None and in_time
+        found["overdue_open"] += case.handled is None and case.last
         found["reworked"] += case.reworked > 0
     return found
 

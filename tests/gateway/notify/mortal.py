@@ -18,8 +18,9 @@ from typing import Final, TypeVar
 from msgspec import json
 from sqlalchemy import Connection, func, select
 
+from drivers.telemetry import MINUTE
 from gateway.cases.desk import Desk
-from gateway.cases.record import DeviceFacts, Message
+from gateway.cases.record import DeviceFacts, Message, Pulse
 from gateway.cases.settings import DeskSettings
 from gateway.cases.template import shipped
 from gateway.clock import CityClock
@@ -101,6 +102,7 @@ async def live(folder: Path, url: str, death: Death, alarms: int) -> None:
         shipped(),
         DeskSettings(),
         describe=lambda _, index: DeviceFacts(f"MH-{index}"),
+        listen=lambda _, _index: Pulse(None, MINUTE),
         post=post,
     )
     desk.bind([{"id": "tilt", "case": "cover-danger"}])

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 from pydantic import ValidationError
 from sqlalchemy import Connection, create_engine
 
@@ -30,7 +31,7 @@ def message(
 @pytest.fixture
 def conn() -> Iterator[Connection]:
     engine = create_engine("sqlite://")
-    metadata.create_all(engine, [schema.outbox])
+    metadata.create_all(engine, [schema.outbox, schema.alarm, schema.case])
     with engine.connect() as conn:
         yield conn
     engine.dispose()
@@ -55,6 +56,21 @@ def test_each_channel_gets_what_it_wants(conn: Connection) -> None:
     assert keys(conn, "urgent", 0) == ["case:2:2", "alarm:a:1"]
     assert keys(conn, "part", 0) == keys(conn, "log", 0)
     assert keys(conn, "nobody", 0) == []
+
+
+def test_a_channel_may_hear_only_what_asks_for_the_ones_behind_it(conn: Connection) -> None:
+    director = LogSettings(
+        name="director", events=("case.overdue", "case.escalated"), escalations=("director",)
+    )
+    asking = [
+        replace(message(number, f"case:{number}", event), to=to)
+        for number, (event, to) in enumerate(
+            [("case.overdue", "dispatcher"), ("case.escalated", "supervisor"), ("case.escalated", "director")]
+        )
+    ]
+    Outbox([LOG, director]).post(conn, [*asking, message(7, "case:7", "case.overdue")], 0)
+    assert keys(conn, "log", 0) == ["case:0:0", "case:1:1", "case:2:2", "case:7:7"]
+    assert keys(conn, "director", 0) == ["case:2:2", "case:7:7"], "what asks for nobody is for all who listen"
 
 
 @pytest.mark.parametrize("area", ["", "xuhu", "xuhui2/tianping", "pudong/xuhui"])
@@ -114,6 +130,52 @@ def test_only_what_was_delivered_is_forgotten(conn: Connection) -> None:
     assert outbox.counts(conn)["log"] == {"delivered": 1, "dead": 1, "pending": 1}
     outbox.forget(conn, HOUR)
     assert outbox.counts(conn)["log"] == {"dead": 1, "pending": 1}
+
+
+def said(conn: Connection) -> list[str]:
+    """What the channel was told since it was asked last; all of it has arrived."""
+    found = []
+    while due := outbox.due(conn, "log", 0, 10):
+        found += [f"{each.subject} {each.event.partition('.')[2]}" for each in due]
+        outbox.settle(conn, [Verdict(each.id) for each in due], 0)
+    return found
+
+
+def spoken_for(told: Message) -> Message:
+    return replace(told, hushed=True)
+
+
+def test_an_end_is_told_where_the_beginning_was_whoever_else_speaks_for_it(conn: Connection) -> None:
+    """Two lamps of a loop: the second is spoken for by the first, which clears first."""
+    box = Outbox([LOG])
+    box.post(conn, [message(1, "alarm:one", "alarm.raise")], 0)
+    assert said(conn) == ["alarm:one raise"]
+    box.post(conn, [spoken_for(message(1, "alarm:two", "alarm.raise"))], 0)
+    box.post(conn, [spoken_for(message(2, "alarm:one", "alarm.clear"))], 0)
+    box.post(conn, [message(2, "alarm:two", "alarm.clear")], 0)
+    assert said(conn) == ["alarm:one clear"]
+
+
+def test_what_was_taken_back_before_it_went_out_has_no_end_either(conn: Connection) -> None:
+    box = Outbox([LOG])
+    box.post(conn, [message(1, "case:1"), message(1, "case:2")], 0)
+    (first,) = [each for each in outbox.due(conn, "log", 0, 2) if each.subject == "case:1"]
+    outbox.settle(conn, [Verdict(first.id, "no answer", 0)], 0)  # it may have been taken
+    box.post(conn, [spoken_for(message(2, f"case:{n}", "case.stands")) for n in (1, 2)], 0)
+    box.post(conn, [message(3, f"case:{n}", "case.close") for n in (1, 2)], 0)
+    assert said(conn) == ["case:1 file", "case:1 close"]
+
+
+def test_beginning_and_end_of_one_transaction_keep_their_order(conn: Connection) -> None:
+    box = Outbox([LOG])
+    box.post(conn, [message(1), message(2, event="case.close"), message(3, event="case.reopen")], 0)
+    assert said(conn) == ["case:1 file", "case:1 close", "case:1 reopen"]
+
+
+def test_a_channel_that_hears_of_ends_alone_hears_of_all_that_nobody_speaks_for(conn: Connection) -> None:
+    box = Outbox([LogSettings(events=("*.close",))])
+    box.post(conn, [message(2, "case:1", "case.close"), spoken_for(message(2, "case:2", "case.close"))], 0)
+    assert said(conn) == ["case:1 close"]
 
 
 def test_two_channels_of_one_name_are_a_fault() -> None:

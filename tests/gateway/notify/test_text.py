@@ -70,6 +70,14 @@ def test_a_case_in_both_languages(language: Language, lines: list[str]) -> None:
     assert Writer(language, SHANGHAI, 2_048).one(delivery).splitlines() == lines
 
 
+@pytest.mark.parametrize(("language", "line"), [("en", "For: director"), ("zh", "呈请：director")])
+def test_who_is_asked_for_is_said_once(language: Language, line: str) -> None:
+    delivery = case()
+    delivery.payload.update(to="director", note="director")
+    lines = Writer(language, SHANGHAI, 2_048).one(delivery).splitlines()
+    assert [one for one in lines if "director" in one] == [line]
+
+
 @given(st.text(max_size=200), st.integers(3, 300))
 def test_a_clipped_text_fits_and_is_a_beginning(text: str, size: int) -> None:
     clipped = clip(text, size)

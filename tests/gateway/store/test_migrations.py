@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, make_url, select, text
 
-from gateway.store.migrate import SCRIPTS, upgrade
+from gateway.store.migrate import SCRIPTS, newest, revision_of, upgrade
 from gateway.store.schema import metadata
 from gateway.store.store import Store
 from tests.conftest import ROOT
@@ -75,7 +75,9 @@ def test_there_is_a_dump_of_every_released_schema() -> None:
     known = [script.revision for script in ScriptDirectory(str(SCRIPTS)).walk_revisions()]
     assert RELEASED
     assert set(RELEASED) <= set(known)
-    assert len(ScriptDirectory(str(SCRIPTS)).get_heads()) == 1, "two migrations follow the same one"
+    assert ScriptDirectory(str(SCRIPTS)).get_heads() == [newest()], (
+        "each follows the one before, as it is named"
+    )
 
 
 @pytest.mark.parametrize("revision", RELEASED)
@@ -105,6 +107,17 @@ async def test_a_released_migration_is_never_changed(revision: str, tmp_path: Pa
 
 async def test_the_migrated_schema_is_the_declared_one(operations_url: str) -> None:
     async with Store(operations_url) as store:
+        await store.migrate()
+        assert await store.read(differences) == []
+
+
+async def test_a_schema_knows_its_revision(operations_url: str) -> None:
+    async with Store(operations_url) as store:
+        assert await store.read(revision_of) == ""
+        await store.write(lambda conn: load(conn, dump(RELEASED[0], operations_url)))
+        assert await store.read(revision_of) == RELEASED[0]
+        await store.migrate()
+        assert await store.read(revision_of) == newest()
         await store.migrate()
         assert await store.read(differences) == []
 
