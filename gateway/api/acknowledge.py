@@ -12,24 +12,26 @@ from html import escape
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from gateway.api.auth import Admin, Permission, declare
+from gateway.api.resource import resource
 from gateway.api.services import Services, With
 from gateway.cases.lifecycle import CaseState
 from gateway.cases.record import Alarm, Case
 from gateway.errors import NotFound
 from gateway.notify import answering
+from gateway.notify.labels import PLACE, Labels
 from gateway.notify.links import Link
 from gateway.notify.moment import moment
 from gateway.notify.settings import Language
-from gateway.notify.text import PLACE, WORDS
+from gateway.notify.text import WORDS
 from gateway.store import audit
 
-router: Final = APIRouter(prefix="/acknowledge", tags=["acknowledge"])
+router: Final = resource("/acknowledge", "acknowledge")
 Word = Annotated[str, Path(max_length=400)]
 
 STYLE: Final = (
@@ -96,7 +98,7 @@ async def show(services: With, request: Request, word: Word) -> HTMLResponse:
         return _page(language, _say(language, "gone"), "", 404)
     return _page(
         language,
-        _title(record, language),
+        _title(record, language, services.labels),
         _about(services, record, link, language) + _button(record, language, waits=waits),
     )
 
@@ -115,7 +117,9 @@ async def confirm(services: With, request: Request, word: Word) -> HTMLResponse:
         return _page(language, _say(language, "gone"), "", 404)
     services.hub.publish(changes, ())
     said = f"<p>{_say(language, 'done' if changes else 'answered')}</p>"
-    return _page(language, _title(record, language), _about(services, record, link, language) + said)
+    return _page(
+        language, _title(record, language, services.labels), _about(services, record, link, language) + said
+    )
 
 
 @router.post("", tags=["tokens"])
@@ -140,9 +144,10 @@ def _say(language: Language, word: str) -> str:
     return escape(TEXT[word][PLACE[language]])
 
 
-def _title(record: Alarm | Case, language: Language) -> str:
+def _title(record: Alarm | Case, language: Language, labels: Labels) -> str:
     name = record.name if isinstance(record, Alarm) else record.zh if language == "zh" else record.en
-    severity = WORDS[record.severity][PLACE[language]] if record.severity in WORDS else record.severity
+    known = record.severity in WORDS
+    severity = labels.word(WORDS, record.severity, language) if known else record.severity
     return escape(f"{severity} · {name}")
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.api.auth import Operator, Reader, within
-from gateway.api.page import Limit, Page
+from gateway.api.page import CaseNumber, Limit, Page
+from gateway.api.resource import resource
 from gateway.api.services import Services, With
 from gateway.api.span import BodyMoment, Moment
 from gateway.cases import query
@@ -17,7 +18,7 @@ from gateway.cases.record import Change
 from gateway.registry.roles import Principal
 from rules.explain_words import Language
 
-router: Final = APIRouter(prefix="/alarms", tags=["alarms"])
+router: Final = resource("/alarms", "alarms")
 Id = Annotated[str, Path(max_length=32)]
 
 
@@ -87,7 +88,7 @@ class Remark(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     note: str = Field("", max_length=2000)
-    revision: int | None = None
+    revision: Annotated[int, Field(ge=-(2**31), lt=2**31)] | None = None
 
 
 class Shelf(Remark):
@@ -104,7 +105,7 @@ async def list_alarms(
     state: Annotated[list[AlarmState] | None, Query()] = None,
     area: str = "",
     device: str = "",
-    case: int | None = None,
+    case: CaseNumber | None = None,
     suppressed_by: Annotated[str, Query(max_length=64)] = "",
     since: Moment | None = None,
     after: str = "",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Query
+from fastapi import Body, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
 from gateway.api.auth import CitySupervisor
-from gateway.api.page import Limit, Page, page
+from gateway.api.page import Limit, Mark, Page, page
+from gateway.api.resource import resource
 from gateway.api.services import With
 from gateway.api.session import refusals
 from gateway.api.span import Moment
@@ -17,7 +18,7 @@ from gateway.errors import NotFound
 from gateway.store.chain import Checkpoint
 from gateway.store.schema.registry import audit as table
 
-router: Final = APIRouter(prefix="/audit", tags=["audit"])
+router: Final = resource("/audit", "audit")
 HEX: Final = r"^[0-9a-f]*$"
 
 
@@ -64,7 +65,7 @@ async def list_entries(
     object: Annotated[str | None, Query(max_length=192)] = None,  # noqa: A002 - the trail's own word
     since: Moment | None = None,
     until: Moment | None = None,
-    after: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+    after: Mark | None = None,
     limit: Limit = 100,
 ) -> Page[EntryView]:
     """Newest first. object: as "device:LAMP-1", or its kind with a colon: "device:"."""

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
-from gateway.api.services import Services, With
+from gateway.api.services import Services
 from gateway.errors import CallerError, Forbidden, TooMany, Unauthorized
 from gateway.registry.roles import Principal, Role, common, least
 
@@ -23,6 +23,7 @@ from gateway.registry.roles import Principal, Role, common, least
 class Permission(StrEnum):
     READ = "read"  # everything but secrets
     SELF = "self"  # one's own session, password and second factor
+    REPORT = "report"  # bring reports, and see by Open311 how they stand
     WORK = "work"  # a crew's part of a case
     OPERATE = "operate"  # alarms, dispatch, telemetry for any device
     COMMAND = "command"  # ask for commands, take them back, pull the kill switch
@@ -36,9 +37,10 @@ class Permission(StrEnum):
 
 _READS: Final = frozenset({Permission.READ, Permission.SELF})
 _WORKS: Final = _READS | {Permission.WORK}
-_OPERATES: Final = _WORKS | {Permission.OPERATE, Permission.COMMAND, Permission.APPROVE}
+_OPERATES: Final = _WORKS | {Permission.REPORT, Permission.OPERATE, Permission.COMMAND, Permission.APPROVE}
 _SUPERVISES: Final = _OPERATES | {Permission.SUPERVISE}
 ROLES: Final[Mapping[Role, frozenset[Permission]]] = {
+    Role.REPORTER: frozenset({Permission.SELF, Permission.REPORT}),
     Role.VIEWER: _READS,
     Role.CREW: _WORKS,
     Role.OPERATOR: _OPERATES,
@@ -94,7 +96,10 @@ def by_token(services: Services, secret: bytes) -> Principal | None:
     areas = common(token.areas, owner.areas) if owner else None
     if owner is None or areas is None:
         return None
-    return Principal(token.actor, token.name, least(token.role, owner.role), areas, owner.language)
+    role = least(token.role, owner.role)
+    if not ROLES[role] <= ROLES[token.role] & ROLES[owner.role]:
+        return None
+    return Principal(token.actor, token.name, role, areas, owner.language)
 
 
 def by_cookie(services: Services, request: Request) -> Principal | None:
@@ -106,10 +111,8 @@ def by_cookie(services: Services, request: Request) -> Principal | None:
 def require(permission: Permission, *, whole: bool = False) -> Any:
     """A dependency that gives the caller, or raises Unauthorized or Forbidden. whole: only who is limited to no areas."""
 
-    async def caller(
-        request: Request, services: With, credentials: Credentials, session: Cookie
-    ) -> Principal:
-        found = await _caller(request, services, credentials, session)
+    async def caller(request: Request, credentials: Credentials, session: Cookie) -> Principal:
+        found = await _caller(request, request.app.state.services, credentials, session)
         if not may(found, permission):
             raise Forbidden(f"role {found.role} may not {permission}", permission=str(permission))
         if whole and found.areas:
@@ -199,6 +202,7 @@ def _declaring(dependency: Callable[..., Any], permission: Permission) -> Callab
 Reader = Annotated[Principal, require(Permission.READ)]
 CityReader = Annotated[Principal, require(Permission.READ, whole=True)]
 Self = Annotated[Principal, require(Permission.SELF)]
+Reporter = Annotated[Principal, require(Permission.REPORT)]
 Worker = Annotated[Principal, require(Permission.WORK)]
 Operator = Annotated[Principal, require(Permission.OPERATE)]
 CityOperator = Annotated[Principal, require(Permission.OPERATE, whole=True)]

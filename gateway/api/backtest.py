@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.telemetry import DAY
 from gateway.api.auth import Operator, Reader, within
+from gateway.api.resource import resource
 from gateway.api.services import Services, With
 from gateway.api.span import BodyMoment
 from gateway.backtest import plot, values
@@ -22,9 +23,9 @@ from gateway.registry.roles import Principal
 from rules.backtest import Version
 from rules.control import Parameter
 
-router: Final = APIRouter(tags=["backtests"])
+router: Final = resource("", "backtests")
 Rule = Annotated[str, Path(max_length=128)]
-Number = Annotated[int, Path(ge=1)]
+Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 LONGEST: Final = 400 * DAY
 SVG: Final = "image/svg+xml"
 CSV: Final = "text/csv; charset=utf-8"
@@ -41,14 +42,17 @@ class Span(BaseModel):
 
 
 class BacktestWish(Span):
-    """set: parameter values as `rules set` takes them ("120", "0.12 mg/m3"), in a scope. document: another rule of this id.
+    """set: parameter values as `rules set` takes them ("120", "0.12 mg/m3"), in a scope.
 
-    against: what the log's own versions said, or the rule as it is in force now over the whole span.
+    document: another rule of this id; version: one of its own, a draft or an earlier one; else the one in force is tried.
+    against: what the log's own versions said, or the rule as it is in force now over the whole span; a rule that was not
+    in force said nothing.
     """
 
     set: dict[str, str | float] = Field(default_factory=dict, max_length=50)
     scope: str = Field("", max_length=300)
     document: dict[str, Any] | None = None
+    version: int | None = Field(None, ge=1, le=2**31 - 1)
     against: Literal["recorded", "current"] = "recorded"
 
 
@@ -86,24 +90,25 @@ class Jobs(BaseModel):
 async def ask_backtest(services: With, caller: Operator, id: Rule, wish: BacktestWish) -> JobView:  # noqa: A002 - the field's word
     """Judge the rule as it would be, over history, beside what it said. Nothing is put in force."""
     within(caller, wish.area.strip("/"))
-    document, overrides = await _in_force(services, id)
-    tried = document if wish.document is None else wish.document
-    if tried.get("id") != id:
-        raise Invalid(f"the document is of rule {tried.get('id')!r:.80}, not of {id}", field="document")
-    found = candidate(tried, wish.set, wish.scope)
+    found = candidate(await _tried(services, id, wish), wish.set, wish.scope)
+    overrides = await _overrides(services, id)
     versions = {"new": Version(found.document, [*overrides, *found.parameters])}
-    if wish.against == "current":
+    recorded = wish.against == "recorded"
+    document = None if recorded else await _known(services, id)
+    if document is not None:
         versions["old"] = Version(document, overrides)
-    return _view(services.backtests.ask(_wish(services, caller, id, wish, versions), caller.actor))
+    asked = _wish(services, caller, id, wish, versions, recorded=recorded)
+    return _view(services.backtests.ask(asked, caller.actor))
 
 
 @router.post("/rules/{id}/suggest", status_code=202)
 async def ask_suggestion(services: With, caller: Operator, id: Rule, wish: SuggestionWish) -> JobView:  # noqa: A002
     """Look for a better value of a parameter in history and verdicts; the answer says why, or that there is too little data."""
     within(caller, wish.area.strip("/"))
-    document, overrides = await _in_force(services, id)
-    question, versions = values.ask(document, overrides, wish.parameter)
-    return _view(services.backtests.ask(_wish(services, caller, id, wish, versions), caller.actor, question))
+    document, overrides = await _in_force(services, id), await _overrides(services, id)
+    question, versions = values.ask(document, overrides, wish.parameter, wish.area.strip("/"))
+    asked = _wish(services, caller, id, wish, versions, recorded=True)
+    return _view(services.backtests.ask(asked, caller.actor, question))
 
 
 @router.get("/backtests")
@@ -164,22 +169,56 @@ def _report(job: Job) -> Report:
     return job.report
 
 
-async def _in_force(services: Services, rule: str) -> tuple[dict[str, Any], list[Parameter]]:
-    """The rule's document and its parameters by scope, as of now; raises NotFound."""
+async def _tried(services: Services, rule: str, wish: BacktestWish) -> dict[str, Any]:
+    """The document as it would be; raises Invalid, NotFound."""
+    if wish.document is None:
+        if wish.version is None:
+            return await _in_force(services, rule)
+        return (await services.rulebook.version(rule, wish.version)).document
+    if wish.version is not None:
+        raise Invalid("give a document or a version, not both", field="version")
+    if wish.document.get("id") != rule:
+        raise Invalid(
+            f"the document is of rule {wish.document.get('id')!r:.80}, not of {rule}", field="document"
+        )
+    return wish.document
+
+
+async def _known(services: Services, rule: str) -> dict[str, Any] | None:
+    """The rule's document as it is in force now."""
     found = {one.rule: one.document for one in await services.rulebook.in_force()}
-    if rule not in found:
-        raise NotFound(f"no rule {rule!r:.80} in force")
+    return found.get(rule)
+
+
+async def _in_force(services: Services, rule: str) -> dict[str, Any]:
+    """Raises NotFound."""
+    document = await _known(services, rule)
+    if document is None:
+        raise NotFound(f"no rule {rule!r:.80} in force; give the version or the document to try", rule=rule)
+    return document
+
+
+async def _overrides(services: Services, rule: str) -> list[Parameter]:
+    """Its parameters by scope, as of now."""
     overrides = await services.rulebook.overrides(rule)
-    return found[rule], [Parameter(one.rule, one.name, one.scope, one.value) for one in overrides]
+    return [Parameter(one.rule, one.name, one.scope, one.value) for one in overrides]
 
 
-def _wish(services: Services, caller: Principal, rule: str, span: Span, versions: dict[str, Version]) -> Wish:
+def _wish(
+    services: Services,
+    caller: Principal,
+    rule: str,
+    span: Span,
+    versions: dict[str, Version],
+    *,
+    recorded: bool,
+) -> Wish:
     until = min(span.until or services.clock.now(), services.clock.now())
     if not 0 < until - span.since <= LONGEST:
         raise Invalid("'until' comes after 'since', and not more than 400 days after it", field="until")
     area = span.area.strip("/")
     within(caller, area)
-    return Wish(rule, versions, span.since, until, area, recorded="old" not in versions)
+    return Wish(rule, versions, span.since, until, area, recorded=recorded)
 
 
 def _mine(services: Services, caller: Principal, number: int) -> Job:

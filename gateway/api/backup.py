@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
 from gateway.api.auth import Admin, local
+from gateway.api.resource import resource
 from gateway.api.services import With
 from gateway.backup.backup import Progress, Taken
 from gateway.errors import StoreError, Unavailable
 
-router: Final = APIRouter(prefix="/backup", tags=["backup"])
+router: Final = resource("/backup", "backup")
 
 
 class BackupWish(BaseModel):

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.api.alarms import AlarmView, EventView, Remark
 from gateway.api.auth import Permission, Reader, Worker, may, within
-from gateway.api.page import Limit, Page
+from gateway.api.page import CaseNumber, Limit, Page
+from gateway.api.resource import resource
 from gateway.api.services import Services, With
 from gateway.api.span import Moment
+from gateway.api.standard import StandardView
 from gateway.cases import query
+from gateway.cases.deadline import LimitUnit
 from gateway.cases.lifecycle import CaseEvent, CaseState, Doubt, Verdict
 from gateway.errors import Forbidden
 
-router: Final = APIRouter(prefix="/cases", tags=["cases"])
+router: Final = resource("/cases", "cases")
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 CREW: Final = frozenset({CaseEvent.ACCEPT, CaseEvent.START, CaseEvent.RETURN, CaseEvent.REPAIRED})
 
@@ -34,7 +37,8 @@ def permission(event: CaseEvent) -> Permission:
 class CaseView(BaseModel):
     """Times µs UTC; null: not yet. code: GB/T 30428.2 style. alarms: that ever joined it; standing: that hold now.
 
-    time_left: of the limit (µs of its kind of time) when its clock last started or stopped; allowed: of it in all.
+    time_left: of the limit (µs of its kind of time) when its clock last started or stopped, below 0 beyond
+    it; allowed: of it in all; unit: what it was dispatched with.
     clock_from: when that clock started; null while it stands still. provisional: holidays until the deadline are not
     published yet. waiting: for a dispatcher since. proof: when telemetry will have proved the repair. returned: who
     handed it back last, so that the dispatcher chooses another. grid, part: codes of GB/T 30428. origin: telemetry,
@@ -71,6 +75,7 @@ class CaseView(BaseModel):
     allowed: int
     clock_from: int | None
     time_left: int | None
+    unit: LimitUnit | None
     extended: int
     suspended: int | None
     overdue: int | None
@@ -97,21 +102,22 @@ class CaseView(BaseModel):
 
 
 class CaseFile(BaseModel):
-    """A case with all that happened to it, and its alarms."""
+    """A case with all that happened to it, and its alarms. standard: null where its template is gone."""
 
     model_config = ConfigDict(from_attributes=True)
 
     case: CaseView
     timeline: list[EventView]
     alarms: list[AlarmView]
+    standard: StandardView | None = None
 
 
 class Act(Remark):
     """event: accept, start, return, repaired (crews); dispatch, split, merge, suspend, resume, extend, verify, rework,
     close, reopen, void (operators and supervisors).
 
-    crew: whom to dispatch; or department: its nearest free crew that is on duty. force: to whom handed it back, with a
-    note. extra: by how much to extend, in the limit's unit. verdict: with return, repaired, close, void, merge. into:
+    crew: whom to dispatch; or department: its nearest free crew that is on duty. force: to whom handed it back, or
+    (supervisors) to verify in the place of telemetry, with a note. extra: by how much to extend, in the limit's unit. verdict: with return, repaired, close, void, merge. into:
     the case that goes on after merge. alarms: ids that leave with split. note: must be given to return, suspend, extend,
     rework or void. Who repaired a case does not verify it.
     """
@@ -134,7 +140,7 @@ async def list_cases(
     state: Annotated[list[CaseState] | None, Query()] = None,
     area: str = "",
     device: str = "",
-    storm: int | None = None,
+    storm: CaseNumber | None = None,
     since: Moment | None = None,
     after: str = "",
     limit: Limit = 100,
@@ -155,7 +161,8 @@ async def get_case(services: With, caller: Reader, id: Id) -> CaseFile:  # noqa:
 @router.post("/{id}/events")
 async def act(services: With, caller: Worker, id: Id, said: Act) -> CaseFile:  # noqa: A002
     """What a person did or decided; 409 where the case's state does not allow it."""
-    needed = permission(said.event)
+    forced = said.force and said.event is CaseEvent.VERIFY
+    needed = Permission.SUPERVISE if forced else permission(said.event)
     if not may(caller, needed):
         raise Forbidden(f"role {caller.role} may not {said.event} a case", permission=str(needed))
     within(caller, (await _file(services, id)).case.area)
@@ -185,4 +192,7 @@ async def act(services: With, caller: Worker, id: Id, said: Act) -> CaseFile:  #
 
 
 async def _file(services: Services, id: int) -> CaseFile:  # noqa: A002
-    return CaseFile.model_validate(await services.store.read(lambda conn: query.case(conn, id)))
+    file = CaseFile.model_validate(await services.store.read(lambda conn: query.case(conn, id)))
+    template = services.desk.casework.templates.get(file.case.template)
+    file.standard = StandardView.model_validate(template) if template else None
+    return file

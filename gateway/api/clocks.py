@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel
 
 from gateway.api.auth import Reader
 from gateway.api.page import LARGEST
+from gateway.api.resource import resource
 from gateway.api.services import Services, With
 from gateway.errors import NotFound
 from gateway.offsets import Offset
 
 ALL: Final = 1_000_000  # clocks that are looked through for a caller who is limited to areas
 
-router: Final = APIRouter(prefix="/clocks", tags=["devices"])
+router: Final = resource("/clocks", "devices")
 
 
 class ClockView(BaseModel):

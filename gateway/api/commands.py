@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Header, Path, Query, status
+from fastapi import Body, Header, Path, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.telemetry import SECOND
 from gateway.api.auth import Approver, CityApprover, CityCommander, Commander, Reader, within_device
-from gateway.api.page import Limit, Page, page
+from gateway.api.page import Limit, Mark, Page, page
+from gateway.api.resource import resource
 from gateway.api.services import Services, With
 from gateway.commands.record import Instruction
 from gateway.commands.request import Wish
@@ -17,7 +18,7 @@ from gateway.commands.selection import Target
 from gateway.errors import Forbidden
 from gateway.registry.roles import Principal
 
-router: Final = APIRouter(tags=["commands"])
+router: Final = resource("", "commands")
 Id = Annotated[str, Path(max_length=64)]
 Key = Annotated[
     str | None,
@@ -161,7 +162,7 @@ async def list_commands_of(
     services: With,
     caller: Reader,
     id: Id,  # noqa: A002
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Mark = 0,
     limit: Limit = 100,
 ) -> Page[CommandView]:
     """What each device is told, in order of issue."""
@@ -175,7 +176,7 @@ async def list_events(
     services: With,
     caller: Reader,
     id: Id,  # noqa: A002
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Mark = 0,
     limit: Limit = 100,
 ) -> Page[EntryView]:
     """All that became of it and of its commands, in order: when, by whom and why."""
@@ -228,7 +229,7 @@ async def list_commands(
     services: With,
     caller: Reader,
     id: Id,  # noqa: A002
-    after: Annotated[int | None, Query(ge=0)] = None,
+    after: Mark | None = None,
     limit: Limit = 100,
 ) -> Page[CommandView]:
     """Newest first."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from gateway.api.auth import Admin
+from gateway.api.resource import resource
 from gateway.api.services import With
 from gateway.errors import ConfigError, Invalid
 
-router: Final = APIRouter(prefix="/config", tags=["config"])
+router: Final = resource("/config", "config")
 
 
 class ReloadView(BaseModel):

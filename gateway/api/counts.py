@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from fastapi import APIRouter
 from pydantic import BaseModel
 
 from gateway.api.auth import Reader
+from gateway.api.resource import resource
 from gateway.api.services import With
 from gateway.cases import query
 
-router: Final = APIRouter(prefix="/counts", tags=["counts"])
+router: Final = resource("/counts", "counts")
 
 
 class Counts(BaseModel):

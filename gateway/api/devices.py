@@ -7,7 +7,7 @@ from tempfile import SpooledTemporaryFile
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, Path, Request, Response, status
+from fastapi import Path, Request, Response, status
 from pydantic import BaseModel, ConfigDict
 
 from gateway.api.auth import CityRegistrar, Reader, Registrar, within
@@ -15,12 +15,13 @@ from gateway.api.clocks import ClockView
 from gateway.api.clocks import view as clock_view
 from gateway.api.page import Limit, Page, page
 from gateway.api.problem import MEDIA, PROBLEM
+from gateway.api.resource import resource
 from gateway.api.rotations import NewSecret, Overlap, renewed
 from gateway.api.services import With
 from gateway.errors import Invalid
 from gateway.registry.rows import Selection
 
-router: Final = APIRouter(prefix="/devices", tags=["devices"])
+router: Final = resource("/devices", "devices")
 IN_MEMORY: Final = 4 * 1024 * 1024  # of an import; the rest waits on disk
 Id = Annotated[str, Path(max_length=64)]
 

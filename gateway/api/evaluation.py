@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict
 
 from gateway.api.auth import Reader, within
+from gateway.api.resource import resource
 from gateway.api.services import With
 from gateway.api.span import Moment
 from gateway.cases.evaluation import By, evaluate
@@ -19,14 +20,17 @@ from gateway.evaluation.report import weighed
 from gateway.evaluation.units import By as Facility
 from gateway.evaluation.words import CASES_NOTE, LANGUAGES, NOTES, pick
 
-router: Final = APIRouter(prefix="/evaluation", tags=["evaluation"])
+router: Final = resource("/evaluation", "evaluation")
 Day = Annotated[date | None, Query()]
 Depth = Annotated[int, Query(ge=1, le=16)]
 Lang = Literal["en", "zh"] | None
 
 
 class IndicatorsView(BaseModel):
-    """Counts of cases; rates between 0 and 1, null where nothing was due. mean_handling: µs from dispatch to hand-back."""
+    """Counts of cases, from `due` on of their dispatches; rates between 0 and 1, null where nothing was due.
+
+    All as it stood at the end of the period. mean_handling: µs from dispatch to hand-back.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 

@@ -6,19 +6,20 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import StreamingResponse
 from msgspec import json
 
 from gateway.api import watch
 from gateway.api.auth import Reader
+from gateway.api.resource import resource
 from gateway.api.services import Services, With
 from gateway.api.stream import Wanted
 from gateway.cases.record import Change
 from gateway.errors import NotFound, Unavailable
 from gateway.notify import cloudevents
 
-router: Final = APIRouter(prefix="/events", tags=["stream"])
+router: Final = resource("/events", "stream")
 
 
 @router.get(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict
 
 from gateway.api.auth import Reader, within
+from gateway.api.resource import resource
 from gateway.api.services import With
 from gateway.cases import query
 from gateway.errors import NotFound
 from rules.explain_words import Language
 
-router: Final = APIRouter(tags=["explanations"])
+router: Final = resource("", "explanations")
 Lang = Annotated[Language, Query(description="en or zh")]
 
 

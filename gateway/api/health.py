@@ -11,11 +11,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import Metric
 from pydantic import BaseModel
 
+from gateway.api import problem
 from gateway.api.auth import Permission, declare
 from gateway.api.services import With
 from gateway.api.trouble import Trouble
 
-router: Final = APIRouter(tags=["health"], dependencies=[declare(Permission.OPEN)])
+router: Final = APIRouter(
+    tags=["health"], dependencies=[declare(Permission.OPEN)], responses=problem.RESPONSES
+)
 
 
 class Health(BaseModel):

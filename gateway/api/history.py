@@ -6,12 +6,13 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
 from drivers.telemetry import HOUR
 from gateway.api.auth import Admin, CityOperator, CityReader
+from gateway.api.resource import resource
 from gateway.api.services import Services, With
 from gateway.api.span import FARTHEST, Moment
 from gateway.errors import LinkError, NotFound
@@ -21,7 +22,7 @@ from gateway.history.manifest import Part
 from gateway.history.mirror import Mirror
 from gateway.history.mirror_query import reader
 
-router: Final = APIRouter(prefix="/history", tags=["history"])
+router: Final = resource("/history", "history")
 
 
 class PartView(BaseModel):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+from collections import deque
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.api import open311_asked as georeport
 from gateway.api.auth import by_cookie, by_token
 from gateway.api.idempotency_settings import IdempotencySettings
 from gateway.api.problem import MEDIA, of_caller, problem
@@ -89,15 +91,23 @@ class Idempotency:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        key, caller = request.headers.get(HEADER), _caller(self._services, request)
-        if key is None or not caller:
+        key, body = request.headers.get(HEADER), Body(request, receive)
+        if key is None:
             await self._app(scope, receive, send)
+            return
+        try:
+            caller = await _by_form(self._services, request, body) or _caller(self._services, request)
+        except HTTPException as error:
+            await _too_large(error)(scope, receive, send)
+            return
+        if not caller:
+            await self._app(scope, body.receive, send)
             return
         if not 0 < len(key) <= LONGEST or not key.isprintable():
             wrong = Invalid(f"{HEADER} has 1 to {LONGEST} printable characters", field=HEADER)
             await of_caller(wrong)(scope, receive, send)
             return
-        await self._once(self._asked(request, key, caller), Body(request, receive), send)
+        await self._once(self._asked(request, key, caller), body, send)
 
     def _asked(self, request: Request, key: str, caller: str) -> Asked:
         settings, clock = self._services.idempotency, self._services.clock
@@ -134,7 +144,7 @@ class Idempotency:
             log.warning("a request failed: %s", error)
             return of_caller(Unavailable("the gateway cannot use its stores now; try again"))
         except HTTPException as error:
-            return problem(error.status_code, "too-large", error.detail, {}, {})
+            return _too_large(error)
 
     async def _answer(self, asked: Asked, body: Body, send: Send) -> None:
         beside = Alongside(lambda conn: _claim(conn, asked, body.digest(), self._services.clock.now()))
@@ -179,10 +189,14 @@ class Body:
         self.scope = request.scope
         self._receive = receive
         self._more = True
+        self._ahead: deque[Message] = deque()
         self._hash = sha256(request.url.query.encode() + b"\n")
         self._hash.update(request.headers.get("content-type", "").partition(";")[0].encode() + b"\n")
 
     async def receive(self) -> Message:
+        return self._ahead.popleft() if self._ahead else await self._pass()
+
+    async def _pass(self) -> Message:
         message = await self._receive()
         self._hash.update(message.get("body", b""))
         self._more = message["type"] == "http.request" and message.get("more_body", False)
@@ -191,7 +205,13 @@ class Body:
     async def drain(self) -> None:
         """What nobody has read."""
         while self._more:
-            await self.receive()
+            await self._pass()
+
+    async def whole(self) -> bytes:
+        """All of it; the application still receives it."""
+        while self._more:
+            self._ahead.append(await self._pass())
+        return b"".join(message.get("body", b"") for message in self._ahead)
 
     def digest(self) -> bytes:
         return self._hash.digest()
@@ -247,9 +267,28 @@ def _caller(services: Services, request: Request) -> str:
     if not given:
         found = by_cookie(services, request)
         return f"{found.actor} by session" if found else ""
-    secret = given.partition(" ")[2].strip().encode()
+    return _bearer(services, given.partition(" ")[2].strip().encode())
+
+
+async def _by_form(services: Services, request: Request, body: Body) -> str:
+    """Whose api_key a GeoReport form holds, which goes before all else there. "" = it is no such form, or holds none."""
+    if not request.url.path.startswith(georeport.PREFIX):
+        return ""
+    try:
+        georeport.of_form(request.headers)
+        key = georeport.form(await body.whole()).get(georeport.KEY, "")
+    except Invalid:
+        return ""
+    return _bearer(services, key.encode(errors="replace")) if key else ""
+
+
+def _bearer(services: Services, secret: bytes) -> str:
     found = by_token(services, secret)
     return f"{found.actor} by {found.name}"[:200] if found else sha256(secret).hexdigest()
+
+
+def _too_large(error: HTTPException) -> Response:
+    return problem(error.status_code, "too-large", error.detail, {}, {})
 
 
 def _find(conn: Connection, asked: Asked, now: int, settings: IdempotencySettings) -> Row[Any] | None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import Path, Query, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.api.auth import Operator, Reader, Registrar, within
 from gateway.api.devices import DeviceChange, DeviceCreated, DeviceView, given
 from gateway.api.page import Limit, Page, page
+from gateway.api.resource import resource
 from gateway.api.services import Services, With
 from gateway.registry.joining import Window
 from gateway.registry.roles import Principal
 from gateway.registry.strangers import Stranger
 
-router: Final = APIRouter(tags=["joining"])
+router: Final = resource("", "joining")
 
 
 class Payload(BaseModel):

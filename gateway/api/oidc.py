@@ -5,18 +5,19 @@ from __future__ import annotations
 from html import escape
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request, Response, status
+from fastapi import Query, Request, Response, status
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from drivers.telemetry import SECOND
 from gateway.api.auth import Permission, address_of, declare
 from gateway.api.journeys import PATIENCE
 from gateway.api.provider import Provider
+from gateway.api.resource import resource
 from gateway.api.services import Services, With
 from gateway.api.session import agent_of, refusals, secure, set_cookie
 from gateway.errors import Forbidden, LinkError, NotFound, Unauthorized, Unavailable
 
-router: Final = APIRouter(prefix="/session/oidc", tags=["people"])
+router: Final = resource("/session/oidc", "people")
 COOKIE: Final = "citygate-oidc"  # binds the way back to the browser that set out
 PATH: Final = "/api/v1/session/oidc"
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from gateway.registry.roles import Role
+from gateway.registry.roles import PEOPLE, Role
 
 
 class OidcSettings(BaseModel):
@@ -41,6 +41,8 @@ class OidcSettings(BaseModel):
             raise ValueError(
                 "roles: say which values of the claim give which role; without it nobody can log in"
             )
+        if not set(self.roles.values()) <= set(PEOPLE):
+            raise ValueError(f"roles: people are {', '.join(PEOPLE)}; a reporter is a token")
         if self.issuer and "openid" not in self.scopes:
             raise ValueError('scopes: "openid" must be among them')
         return self

@@ -1,17 +1,17 @@
 """Open311 GeoReport v2: other platforms bring reports and see what became of them. Every error is the specification's list.
 
-An api_key is a token of citygate; to bring reports it needs what the desk's own intake needs.
+An api_key is a token of citygate; role reporter is enough to bring reports and to see how they stand.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from msgspec.structs import replace
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
@@ -31,8 +31,6 @@ from gateway.errors import CallerError, Forbidden, Invalid, NotFound, StoreError
 from gateway.notify.settings import Language
 from gateway.registry.roles import Principal
 
-FORM: Final = "application/x-www-form-urlencoded"
-FIELDS: Final = 100  # of a form
 SPECIFICATION: Final = "http://wiki.open311.org/GeoReport_v2"
 CHANGED: Final = "2026-01-01T00:00:00Z"  # of this interface
 STATUS: Final[Mapping[type[CallerError], int]] = {Unauthorized: 403, Invalid: 400}
@@ -70,7 +68,7 @@ class GeoRoute(APIRoute):
 
 
 router: Final = APIRouter(
-    prefix="/open311/v2",
+    prefix=asked.PREFIX,
     tags=["open311"],
     route_class=GeoRoute,
     responses={"default": both(list[models.Fault], "What was wrong")},
@@ -114,7 +112,7 @@ def _language(services: Services, locale: str) -> Language:
 
 
 def _caller(
-    services: Services, request: Request, key: str, credentials: Any, permission: Permission
+    services: Services, request: Request, key: str, credentials: Any, *permissions: Permission
 ) -> Principal:
     """Who holds the api_key. Raises Forbidden, TooMany."""
     secret = key.encode(errors="replace") or secret_of(credentials)
@@ -122,8 +120,8 @@ def _caller(
     if found is None:
         fault = Unauthorized("Missing or Invalid API Key.")
         raise turned_away(services, request, "", fault) if secret else fault
-    if not may(found, permission):
-        raise Forbidden(f"this api_key may not {permission}")
+    if not any(may(found, one) for one in permissions):
+        raise Forbidden(f"this api_key may not {permissions[0]}")
     return found
 
 
@@ -131,7 +129,7 @@ def _reader(services: Services, request: Request, key: str, credentials: Any) ->
     """The areas that the caller sees; () = all."""
     if services.open311.settings.read == "open":
         return ()
-    return tuple(_caller(services, request, key, credentials, Permission.READ).areas)
+    return tuple(_caller(services, request, key, credentials, Permission.READ, Permission.REPORT).areas)
 
 
 def _template(services: Services, code: str) -> Template:
@@ -221,7 +219,7 @@ async def open311_definition(
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {FORM: {"schema": views.RequestForm.model_json_schema()}},
+            "content": {asked.FORM: {"schema": views.RequestForm.model_json_schema()}},
         }
     },
 )
@@ -234,12 +232,13 @@ async def open311_report(
     """A report: its number, or the token to ask for it by."""
     given = await _form(request)
     _jurisdiction(services, given.get("jurisdiction_id", ""))
-    caller = _caller(services, request, given.get("api_key", ""), credentials, Permission.OPERATE)
+    caller = _caller(services, request, given.get(asked.KEY, ""), credentials, Permission.REPORT)
     services.open311.count(caller.actor)
     language = _language(services, given.get("locale", ""))
     template = _template(services, given.get("service_code", ""))
     form = _checked(given)
-    new, extra = form.report(template, language, _area(caller)), form.extra()
+    extra = form.extra()
+    new = replace(form.report(template, language, _area(caller)), areas=caller.areas)
     now, desk = services.clock.now(), services.desk
     if services.open311.settings.type == "batch":
         taken = await services.store.write(lambda conn: open311.queue(conn, new, extra, caller.actor, now))
@@ -341,21 +340,14 @@ async def _listed(
     if needed and not found:
         raise NotFound("service_request_id was not found")
     templates, zone = services.desk.casework.templates, services.open311.zone
-    rows = [views.request(one, templates, language, zone) for one in found]
+    rows = [views.request(one, templates, language, zone, services.labels) for one in found]
     return answer(Body("service_requests", rows), format)
 
 
 async def _form(request: Request) -> dict[str, str]:
     """The first of each name; raises Invalid."""
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != FORM:
-        raise Invalid(f"a request is POSTed as {FORM}")
-    body = await request.body()
-    try:
-        pairs = parse_qsl(body.decode(), max_num_fields=FIELDS, errors="strict")
-    except ValueError as fault:
-        raise Invalid(f"the form cannot be read: {fault}") from fault
-    return dict(reversed(pairs))
+    asked.of_form(request.headers)
+    return asked.form(await request.body())
 
 
 def _checked(given: Mapping[str, str]) -> views.RequestForm:

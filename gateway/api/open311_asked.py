@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
+from urllib.parse import parse_qsl
 
 from drivers.telemetry import DAY, SECOND
 from gateway.errors import Invalid, NotFound
 
+PREFIX: Final = "/open311/v2"
+FORM: Final = "application/x-www-form-urlencoded"
+KEY: Final = "api_key"
+FIELDS: Final = 100  # of a form
 SPAN: Final = 90 * DAY
 LONGEST_NUMBER: Final = 10  # digits
 LARGEST_NUMBER: Final = 2**31 - 1
+
+
+def of_form(headers: Mapping[str, str]) -> None:
+    """Raises Invalid where a body is no form."""
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise Invalid(f"a request is POSTed as {FORM}")
+
+
+def form(body: bytes) -> dict[str, str]:
+    """The first of each name; raises Invalid."""
+    try:
+        pairs = parse_qsl(body.decode(), max_num_fields=FIELDS, errors="strict")
+    except ValueError as fault:
+        raise Invalid(f"the form cannot be read: {fault}") from fault
+    return dict(reversed(pairs))
 
 
 def split(text: str) -> list[str]:

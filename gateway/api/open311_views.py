@@ -11,24 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, field_validator, mod
 from gateway.api.open311_format import plain
 from gateway.cases.deadline import LimitUnit
 from gateway.cases.intake import Contact, NewReport
-from gateway.cases.lifecycle import CaseState
 from gateway.cases.open311 import Extra, ServiceRequest, masked
 from gateway.cases.template import Template
+from gateway.notify.labels import Labels
 from gateway.notify.moment import moment
+from gateway.notify.open311_words import STATES
 from gateway.notify.settings import Language
 
-STATES: Final[Mapping[CaseState, tuple[str, str]]] = {
-    CaseState.NEW: ("Received", "已受理"),
-    CaseState.FILED: ("Received", "已立案"),
-    CaseState.DISPATCHED: ("Assigned to a crew", "已派遣"),
-    CaseState.ACCEPTED: ("Accepted by the crew", "已接单"),
-    CaseState.IN_REPAIR: ("Under repair", "处置中"),
-    CaseState.SUSPENDED: ("Waiting", "已挂账"),
-    CaseState.REPAIRED: ("Repaired, to be verified", "已处置，待核查"),
-    CaseState.VERIFIED: ("Repair verified", "核查通过"),
-    CaseState.CLOSED: ("Closed", "已结案"),
-    CaseState.VOID: ("Not pursued", "已作废"),
-}
 LIMITS: Final[Mapping[LimitUnit, tuple[str, str, str]]] = {  # one, several, 中文
     LimitUnit.URGENT_HOUR: ("hour, day and night", "hours, day and night", "小时（昼夜连续）"),
     LimitUnit.NATURAL_DAY: ("day", "days", "个自然日"),
@@ -137,14 +126,14 @@ def notice(template: Template, language: Language) -> str:
 
 
 def request(
-    one: ServiceRequest, templates: Mapping[str, Template], language: Language, zone: ZoneInfo
+    one: ServiceRequest, templates: Mapping[str, Template], language: Language, zone: ZoneInfo, labels: Labels
 ) -> dict[str, Any]:
     """A case outlives its template: then the service has its code for a name."""
     template = templates.get(one.template)
     return {
         "service_request_id": str(one.id),
         "status": "closed" if one.over else "open",
-        "status_notes": STATES[one.state][_place(language)],
+        "status_notes": labels.word(STATES, f"open311.{one.state}", language),
         "service_name": titled(template, language) if template else one.template,
         "service_code": one.template,
         "description": plain(masked(one.text)),

@@ -10,6 +10,9 @@ from pydantic import BaseModel
 
 LARGEST: Final = 1_000
 Limit = Annotated[int, Query(ge=1, le=LARGEST)]
+Mark = Annotated[int, Query(ge=0, lt=2**63)]  # number of a row of the page before
+
+CaseNumber = Annotated[int, Query(ge=1, le=2**31 - 1)]
 
 Item = TypeVar("Item", bound=BaseModel)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict
 
 from drivers.telemetry import DAY
 from gateway.api.auth import Reader, within
+from gateway.api.resource import resource
 from gateway.api.services import With
 from gateway.api.span import Moment
 from gateway.cases.performance import (
@@ -22,7 +23,7 @@ from gateway.cases.performance import (
     standing,
 )
 
-router: Final = APIRouter(prefix="/alarms", tags=["alarms"])
+router: Final = resource("/alarms", "alarms")
 
 
 class _View(BaseModel):
@@ -116,13 +117,11 @@ async def alarm_performance(
 ) -> Performance:
     """By ISA-18.2 and EEMUA 191, of alarms that operators were told of in since ≤ time < until: else of the last day."""
     within(caller, area)
-    now, stale = services.clock.now(), services.desk.settings.stale
+    now = services.clock.now()
     end = now if until is None else until
     begin = end - DAY if since is None else since
     found = await services.store.read(
-        lambda conn: performance(
-            conn, begin, end, by=by, depth=depth, area=area, operators=operators, stale=stale
-        )
+        lambda conn: performance(conn, begin, end, by=by, depth=depth, area=area, operators=operators)
     )
     stands = await services.store.read(lambda conn: standing(conn, now, area))
     return Performance(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Request, Response, status
+from fastapi import Path, Request, Response, status
 from pydantic import BaseModel, ConfigDict
 
 from gateway.api.auth import Reader, Worker, within
+from gateway.api.resource import resource
 from gateway.api.services import Services, With
 from gateway.cases import frontdesk, query
 from gateway.cases.photos import JPEG, PNG, WEBP
 from gateway.registry.roles import Principal
 
-router: Final = APIRouter(prefix="/cases/{id}/photos", tags=["cases"])
+router: Final = resource("/cases/{id}/photos", "cases")
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Sha256 = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
 MEDIA: Final = (JPEG, PNG, WEBP)

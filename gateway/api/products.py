@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from pydantic import BaseModel
 
 from drivers.explain import explain
@@ -13,11 +13,12 @@ from drivers.families import FAMILIES
 from drivers.products.product import Product
 from drivers.shape import IMPLIED
 from gateway.api.auth import Reader
+from gateway.api.resource import resource
 from gateway.api.services import With
 from gateway.commands.limits import product_commands
 from gateway.errors import Invalid, NotFound
 
-router: Final = APIRouter(prefix="/products", tags=["products"])
+router: Final = resource("/products", "products")
 Id = Annotated[str, Path(max_length=64)]
 TEXT: Final = "text/plain"
 

@@ -14,10 +14,10 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 import jwt
-import msgspec
 from msgspec import Struct
 
 from drivers.telemetry import MINUTE, SECOND
+from gateway import foreign
 from gateway.api.oidc_settings import OidcSettings
 from gateway.clock import Clock
 from gateway.errors import Forbidden, LinkError, Unauthorized
@@ -28,6 +28,7 @@ ALGORITHMS: Final = ("RS256", "PS256", "ES256", "ES384", "EdDSA")  # never none,
 LARGEST: Final = 256 * 1024  # bytes of an answer
 LEEWAY: Final = 60  # seconds that its clock may be off
 FRESH: Final = 60 * MINUTE  # how long what it says of itself is believed
+SAID: Final = "the provider's answer"
 AGAIN: Final = MINUTE  # between two looks for a key that is not known
 
 
@@ -112,7 +113,7 @@ class Provider:
         secret = self.settings.client_secret
         auth = httpx.BasicAuth(self.settings.client_id, secret) if secret else None
         body = await self._ask("POST", metadata.token_endpoint, data=form, auth=auth)
-        token = _decoded(body, _Answer).id_token
+        token = foreign.read(body, _Answer, SAID).id_token
         return self._person(await self._claims(token, journey))
 
     async def _claims(self, token: str, journey: Journey) -> dict[str, Any]:
@@ -167,7 +168,7 @@ class Provider:
             now = self._clock.now()
             if self._metadata is None or now - self._metadata[0] > FRESH:
                 where = f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration"
-                found = _decoded(await self._ask("GET", where), _Metadata)
+                found = foreign.read(await self._ask("GET", where), _Metadata, SAID)
                 if found.issuer != self.settings.issuer:
                     raise LinkError(f"{where} speaks for {found.issuer:.200}, not for the configured issuer")
                 self._metadata = now, found
@@ -181,9 +182,10 @@ class Provider:
             found = _chosen(self._keys[1], wanted) if self._keys else None
             if found is None and (self._keys is None or now - self._keys[0] > AGAIN):
                 body = await self._ask("GET", metadata.jwks_uri)
+                shown = foreign.read(body, dict[str, Any], f"what {metadata.jwks_uri} says")
                 try:
-                    self._keys = now, jwt.PyJWKSet.from_dict(msgspec.json.decode(body, type=dict[str, Any]))
-                except (jwt.PyJWTError, msgspec.DecodeError) as error:
+                    self._keys = now, jwt.PyJWKSet.from_dict(shown)
+                except jwt.PyJWTError as error:
                     raise LinkError(f"{metadata.jwks_uri} has no keys: {error}") from error
                 found = _chosen(self._keys[1], wanted)
         if found is None:
@@ -227,13 +229,6 @@ def _texts(claims: dict[str, Any], path: str) -> list[str]:
         found = found.get(name) if isinstance(found, dict) else None
     values = [found] if isinstance(found, str) else found if isinstance(found, list) else []
     return [one for one in values if isinstance(one, str)]
-
-
-def _decoded(body: bytes, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as error:
-        raise LinkError(f"the provider's answer cannot be read: {error}") from error
 
 
 def _plain(url: str) -> str:

@@ -12,7 +12,7 @@ from binascii import Error as Base64Error
 from collections.abc import Mapping
 from typing import Annotated, Final, NamedTuple
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 
 from drivers.jsonscan import Limits, parse
 from drivers.lorawan import envelopes
@@ -22,6 +22,7 @@ from drivers.products.product import Product
 from drivers.refusal import Reason, Refusal, Refused
 from gateway.api.auth import Permission, by_token, declare, may, turned_away
 from gateway.api.products import TEXT, unhex
+from gateway.api.resource import resource
 from gateway.api.services import Services, With
 from gateway.api.telemetry import PATIENCE, Answer, Item
 from gateway.errors import Forbidden, NotFound, TooLarge, Unauthorized, Unavailable
@@ -30,7 +31,7 @@ from gateway.ingest.inbox import Frame
 from gateway.registry.directory import SOURCE, Entry, Principal
 from gateway.registry.roles import Areas, covers
 
-router: Final = APIRouter(prefix="/push", tags=["telemetry"])
+router: Final = resource("/push", "telemetry")
 LIMITS: Final = Limits(size=256 * 1024, depth=16, readings=1_000)
 QUARANTINED: Final = 4_096  # bytes of a refused payload that are kept
 SIGNATURE: Final = "x-citygate-signature"

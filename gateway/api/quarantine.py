@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Query
 from pydantic import BaseModel
 from sqlalchemy import select
 
 from drivers.refusal import Reason
 from gateway.api.auth import CityReader, Reader
-from gateway.api.page import Limit, Page, page
+from gateway.api.page import Limit, Mark, Page, page
+from gateway.api.resource import resource
 from gateway.api.services import With
 from gateway.registry.rows import within
 from gateway.store.schema.cases import quarantine as table
 from gateway.store.schema.registry import device as device_table
 
-router: Final = APIRouter(prefix="/quarantine", tags=["quarantine"])
+router: Final = resource("/quarantine", "quarantine")
 
 
 class Sample(BaseModel):
@@ -45,7 +45,7 @@ async def list_samples(
     caller: Reader,
     reason: Reason | None = None,
     device: str | None = None,
-    after: Annotated[int | None, Query(ge=0)] = None,
+    after: Mark | None = None,
     limit: Limit = 100,
 ) -> Page[Sample]:
     """Newest first. Who is limited to areas sees what devices there sent."""

@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, Path, Query
-from fastapi.responses import StreamingResponse
+from fastapi import Path, Query
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
 
 from drivers.telemetry import DAY, MINUTE, Family, Flag, Kind, Quality
 from gateway.api.auth import Reader, within_device
-from gateway.api.page import Limit, Page, page
+from gateway.api.page import Page
+from gateway.api.resource import resource
 from gateway.api.services import Services, With
 from gateway.api.span import FARTHEST, Moment, Span
 from gateway.errors import Invalid, NotFound
@@ -22,10 +23,11 @@ from gateway.history.query import Buckets, Readings
 from gateway.registry.directory import Entry
 from gateway.registry.roles import Principal
 
-router: Final = APIRouter(tags=["readings"])
+router: Final = resource("", "readings")
 Id = Annotated[str, Path(max_length=64)]
 Points = Annotated[list[str] | None, Query(description="names of points; all where none is given")]
 BUCKETS: Final = 10_000
+LARGEST: Final = 2_000  # readings of a page: a day of a device that reports every minute
 QUALITIES: Final = {quality.value: quality.name.lower() for quality in Quality}
 KINDS: Final = {kind.value: kind.name.lower() for kind in Kind}
 FLAGS: Final = tuple(Flag)
@@ -100,7 +102,7 @@ async def latest(services: With, caller: Reader, id: Id) -> Newest:  # noqa: A00
     return Newest(device=entry.id, family=family.name, values=values)
 
 
-@router.get("/devices/{id}/readings")
+@router.get("/devices/{id}/readings", response_model=Page[Reading])
 async def readings(
     services: With,
     caller: Reader,
@@ -109,8 +111,8 @@ async def readings(
     to: Moment | None = None,
     points: Points = None,
     after: str = "",
-    limit: Limit = 100,
-) -> Page[Reading]:
+    limit: Annotated[int, Query(ge=1, le=LARGEST)] = 100,
+) -> Response:
     """Readings of from ≤ time < to, oldest first; the last day where no span is given."""
     entry, family = _device(services, caller, id)
     end = services.clock.now() + MINUTE if to is None else to
@@ -119,13 +121,8 @@ async def readings(
     if after:
         start, skipped = _mark(after)
     found = await services.queries.range_(family, entry.index, start, end, points, limit=limit + 1 + skipped)
-    rows = [Reading(**row) for row in _rows(found, lambda _: entry.id)][skipped:]
-    same: dict[int, int] = {}
-    for row in rows[:limit]:
-        same[row.time] = same.get(row.time, 0) + 1
-    return page(
-        rows, limit, lambda row: f"{row.time}.{same[row.time] + (skipped if row.time == start else 0)}"
-    )
+    content = await asyncio.to_thread(_page, found, entry.id, start, skipped, limit)
+    return Response(content, media_type="application/json")
 
 
 @router.get("/devices/{id}/series")
@@ -185,6 +182,17 @@ async def _lines(
 def _encoded(chunk: Readings, name: Callable[[int], str | None]) -> bytes:
     encode = msgspec.json.encode
     return b"".join(encode(row) + b"\n" for row in _rows(chunk, name))
+
+
+def _page(found: Readings, device: str, start: int, skipped: int, limit: int) -> bytes:
+    """A Page[Reading]. skipped: rows of the moment `start` that an earlier page had."""
+    rows = list(_rows(found, lambda _: device))[skipped:]
+    items, after = rows[:limit], ""
+    if len(rows) > limit:
+        last = items[-1]["time"]
+        seen = sum(row["time"] == last for row in items) + (skipped if last == start else 0)
+        after = f"{last}.{seen}"
+    return msgspec.json.encode({"items": items, "after": after})
 
 
 def _rows(found: Readings, name: Callable[[int], str | None]) -> Iterator[dict[str, Any]]:

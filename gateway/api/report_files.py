@@ -8,15 +8,16 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from gateway.api.auth import Reader
+from gateway.api.resource import resource
 from gateway.api.services import With
 from gateway.evaluation import render
 from gateway.evaluation.report import Report
 from gateway.registry.roles import Principal
 
-router: Final = APIRouter(prefix="/reports", tags=["evaluation"])
+router: Final = resource("/reports", "evaluation")
 
 Day = Annotated[
     date | None, Query(description="any day of the period; default: the last period that is over")

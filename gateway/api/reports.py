@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import Path, Query, status
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
 
-from gateway.api.auth import Operator, Reader, within
+from gateway.api.auth import Operator, Permission, Reader, Reporter, Self, may, within
+from gateway.api.resource import resource
 from gateway.api.services import With
+from gateway.api.standard import StandardView
 from gateway.cases import frontdesk, intake, query
-from gateway.cases.intake import Contact, NewReport
+from gateway.cases.intake import Contact, NewReport, Report
+from gateway.errors import Forbidden
 from gateway.store import audit
 
-router: Final = APIRouter(prefix="/reports", tags=["reports"])
+router: Final = resource("/reports", "reports")
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 CaseId = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
@@ -76,7 +81,7 @@ class Reports(BaseModel):
     items: list[ReportView]
 
 
-class Category(BaseModel):
+class Category(StandardView):
     """category: what to report it as; also: other words for it that are taken."""
 
     category: str
@@ -91,31 +96,43 @@ class Categories(BaseModel):
 
 
 @router.get("/categories")
-async def report_categories(services: With, _: Reader) -> Categories:
+async def report_categories(services: With, _: Self) -> Categories:
     """The kinds of cases that can be reported."""
     known = services.desk.casework.templates.values()
     items = [
-        Category(category=one.id, en=one.en, zh=one.zh, code=one.code, also=list(one.categories))
+        Category(
+            **StandardView.model_validate(one).model_dump(),
+            category=one.id,
+            en=one.en,
+            zh=one.zh,
+            code=one.code,
+            also=list(one.categories),
+        )
         for one in known
     ]
     return Categories(items=sorted(items, key=lambda one: one.category))
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
-async def report(services: With, caller: Operator, form: ReportForm) -> ReportView:
-    """It joins the open case of its kind nearby, or becomes a case that waits for a dispatcher."""
+async def report(services: With, caller: Reporter, form: ReportForm) -> ReportView:
+    """It joins the open case of its kind nearby, or becomes a case that waits for a dispatcher.
+
+    Who may only report names no case to join, and is told of no other.
+    """
     within(caller, form.area)
-    if form.join is not None:
-        joined = form.join
-        within(caller, (await services.store.read(lambda conn: query.case(conn, joined))).case.area)
+    reads = may(caller, Permission.READ)
+    if form.join is not None and not reads:
+        raise Forbidden(
+            f"role {caller.role} may not read cases: leave join out", permission=str(Permission.READ)
+        )
     given = form.model_dump(exclude={"contact"})
     contact = Contact(**form.contact.model_dump()) if form.contact else None
-    new, now = NewReport(**given, contact=contact), services.clock.now()
+    new, now = NewReport(**given, contact=contact, areas=caller.areas), services.clock.now()
     found, changes = await services.store.write(
         lambda conn: frontdesk.report(services.desk, conn, new, caller.actor, now)
     )
     services.hub.publish(changes, ())
-    return ReportView.model_validate(found)
+    return ReportView.model_validate(found if reads else replace(found, nearby=[]))
 
 
 @router.get("")
@@ -125,23 +142,28 @@ async def list_reports(
     """The reports of a case, in order of time."""
     found = await services.store.read(lambda conn: query.case(conn, case))
     within(caller, found.case.area)
-    items = await services.store.read(lambda conn: intake.of_case(conn, case))
-    return Reports(items=[ReportView.model_validate(one) for one in items])
+
+    def read(conn: Connection) -> list[Report]:
+        return [intake.seen(conn, one, caller.areas) for one in intake.of_case(conn, case)]
+
+    return Reports(items=[ReportView.model_validate(one) for one in await services.store.read(read)])
 
 
 @router.get("/{id}")
 async def get_report(services: With, caller: Reader, id: Id) -> ReportView:  # noqa: A002 - the field's word, here and below
-    found = await services.store.read(lambda conn: intake.get(conn, id))
-    within(caller, found.area)
+    found = await services.store.read(lambda conn: intake.seen(conn, intake.get(conn, id), caller.areas))
     return ReportView.model_validate(found)
 
 
 @router.get("/{id}/contact")
 async def get_contact(services: With, caller: Operator, id: Id) -> ContactForm:  # noqa: A002
     """Who reported it. That it was asked is kept in the audit."""
-    found = await services.store.read(lambda conn: intake.get(conn, id))
-    within(caller, found.area)
-    contact = await services.store.read(lambda conn: intake.contact(conn, id))
+
+    def read(conn: Connection) -> Contact:
+        intake.seen(conn, intake.get(conn, id), caller.areas)
+        return intake.contact(conn, id)
+
+    contact = await services.store.read(read)
     now = services.clock.now()
     await services.store.write(
         lambda conn: audit.record(conn, now, caller.actor, "contact asked", f"report:{id}")

@@ -11,7 +11,6 @@ from gateway.metrics import Metrics
 
 NOWHERE: Final = "none"  # no route has this path
 METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-API: Final = "/api/v1"
 BROKEN: Final = 499  # the client went before an answer began
 
 
@@ -50,7 +49,5 @@ class Requests:
 
 
 def template(scope: Scope) -> str:
-    """The route as declared; it may not name what its router stands under."""
-    template = getattr(scope.get("route"), "path", NOWHERE)
-    below = template != NOWHERE and scope["path"].startswith(API) and not template.startswith(API)
-    return API + template if below else template
+    """The path of the route as declared."""
+    return str(getattr(scope.get("route"), "path", NOWHERE))

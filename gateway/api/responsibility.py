@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.api.auth import CityReader, CityRegistrar
+from gateway.api.resource import resource
 from gateway.api.services import With
 from gateway.cases import responsibility
 from gateway.cases.responsibility import Duty, Place
 
-router: Final = APIRouter(prefix="/responsibility", tags=["dispatch"])
+router: Final = resource("/responsibility", "dispatch")
 MOST: Final = 5_000  # rows
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import Path, Query, status
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway.api.auth import CitySupervisor, Operator, Reader, Worker, within
+from gateway.api.resource import resource
 from gateway.api.services import With
 from gateway.api.span import Moment
 from gateway.cases import nearest, query, roster
 from gateway.cases.roster import Crew, Shift
 from gateway.errors import Conflict, NotFound
 
-router: Final = APIRouter(prefix="/crews", tags=["dispatch"])
+router: Final = resource("/crews", "dispatch")
 Name = Annotated[str, Path(min_length=1, max_length=64)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from drivers.telemetry import SECOND
 from gateway.api.auth import Reader
+from gateway.api.resource import resource
 from gateway.api.services import Services, With
 from gateway.api.span import span
 from gateway.registry.directory import DEVICE
 from gateway.registry.roles import Principal
 from gateway.registry.rotation import LONGEST, Rotation, Use
 
-router: Final = APIRouter(prefix="/rotations", tags=["rotations"])
+router: Final = resource("/rotations", "rotations")
 Overlap = Annotated[
     int | None,
-    BeforeValidator(lambda value: None if value is None else span(value)),
     Query(gt=0, le=LONGEST * SECOND, description="for how long the former secret still opens, such as 1d"),
+    BeforeValidator(lambda value: None if value is None else span(value)),
 ]
 
 

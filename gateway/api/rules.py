@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict
 
 from gateway.api.auth import Reader
+from gateway.api.resource import resource
 from gateway.api.services import Services, With
 from gateway.errors import NotFound
 from gateway.registry import rulebook_shadows
 from gateway.registry.roles import Principal, inside
 from rules import presets
 
-router: Final = APIRouter(prefix="/rules", tags=["rules"])
+router: Final = resource("/rules", "rules")
 Id = Annotated[str, Path(max_length=128)]
 Version = Annotated[int, Query(ge=1, le=2**31 - 1)]
 NEWEST: Final = 100
 
 
 class RuleView(BaseModel):
-    """document: the rule as in TOML. shipped: it came with citygate. restores: the version it brings back. time: µs UTC."""
+    """document: the rule as in TOML. shipped: it came with citygate. restores: the version it brings back. time: µs UTC.
+
+    backtest: what its author was shown of it, in short.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -33,6 +37,7 @@ class RuleView(BaseModel):
     reason: str
     time: int
     restores: int | None = None
+    backtest: dict[str, Any] | None = None
 
 
 class StandingView(BaseModel):
@@ -125,6 +130,7 @@ class Override(BaseModel):
     reason: str
     time: int
     restores: int | None = None
+    backtest: dict[str, Any] | None = None
 
 
 class Standings(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
@@ -33,6 +33,7 @@ from gateway.ingest.logins import Logins
 from gateway.ingest.quarantine import Quarantine
 from gateway.metrics import Metrics
 from gateway.notify.cloudevents import Events
+from gateway.notify.labels import Labels
 from gateway.notify.links import Links
 from gateway.offsets import Offsets
 from gateway.registry.devices import Devices
@@ -95,6 +96,7 @@ class Services:
     events: Events
     zone: str
     idempotency: IdempotencySettings
+    labels: Labels = field(default_factory=Labels)
 
 
 async def _services(request: Request) -> Services:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Path, Request, Response, status
+from fastapi import Path, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.api.auth import (
@@ -16,13 +16,14 @@ from gateway.api.auth import (
     same_origin,
 )
 from gateway.api.problem import MEDIA, Problem
+from gateway.api.resource import resource
 from gateway.api.services import Services, With
 from gateway.errors import Conflict
 from gateway.registry.passwords import LONGEST
 from gateway.registry.roles import Principal, Role
 from gateway.registry.users import User
 
-router: Final = APIRouter(prefix="/session", tags=["people"])
+router: Final = resource("/session", "people")
 Language = Literal["", "en", "zh"]
 Code = Annotated[str, Field(max_length=32, pattern=r"^[0-9A-Za-z -]*$")]
 Password = Annotated[str, Field(max_length=LONGEST)]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, status
+from fastapi import Path, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.api.auth import CityRegistrar, Reader
+from gateway.api.resource import resource
 from gateway.api.rotations import NewSecret, Overlap, renewed
 from gateway.api.services import Services, With
 from gateway.registry.roles import Principal
 from gateway.registry.sources import Source
 
-router: Final = APIRouter(prefix="/sources", tags=["sources"])
+router: Final = resource("/sources", "sources")
 Name = Annotated[str, Path(max_length=64)]
 
 

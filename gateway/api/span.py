@@ -38,6 +38,6 @@ def span(value: object) -> object:
     return int(match[1]) * _UNITS[match[2]]
 
 
-Moment = Annotated[int, BeforeValidator(moment), Query(ge=-FARTHEST, le=FARTHEST)]
-Span = Annotated[int, BeforeValidator(span), Query(gt=0, le=366 * DAY)]
-BodyMoment = Annotated[int, BeforeValidator(moment), Field(ge=-FARTHEST, le=FARTHEST)]
+Moment = Annotated[int, Query(ge=-FARTHEST, le=FARTHEST), BeforeValidator(moment)]
+Span = Annotated[int, Query(gt=0, le=366 * DAY), BeforeValidator(span)]
+BodyMoment = Annotated[int, Field(ge=-FARTHEST, le=FARTHEST), BeforeValidator(moment)]

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from msgspec import Struct
 from pydantic import BaseModel
 
@@ -18,6 +18,7 @@ from drivers.jsonscan import Limits, parse
 from drivers.mqtt.topics import build
 from drivers.refusal import Reason, Refusal, Refused
 from gateway.api.auth import Credentials, Permission, by_token, declare, may, secret_of, turned_away
+from gateway.api.resource import resource
 from gateway.api.services import Services, With
 from gateway.errors import Forbidden, TooLarge, Unauthorized, Unavailable
 from gateway.ingest.http_push import Push
@@ -25,7 +26,7 @@ from gateway.ingest.inbox import Frame
 from gateway.registry.directory import Principal
 from gateway.registry.roles import Areas, covers
 
-router: Final = APIRouter(prefix="/telemetry", tags=["telemetry"])
+router: Final = resource("/telemetry", "telemetry")
 ITEMS: Final = 10_000
 BODY: Final = Limits(
     size=4 * 1024 * 1024, depth=20, readings=ITEMS

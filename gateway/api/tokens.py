@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, status
+from fastapi import Path, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.api.auth import Admin
+from gateway.api.resource import resource
 from gateway.api.services import With
 from gateway.api.span import BodyMoment
 from gateway.api.users import Areas
 from gateway.registry.roles import Role
 from gateway.registry.users import checked_areas
 
-router: Final = APIRouter(prefix="/tokens", tags=["tokens"])
+router: Final = resource("/tokens", "tokens")
 
 
 class TokenView(BaseModel):

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.api.auth import CityOperator, Operator, within, within_device
+from gateway.api.resource import resource
 from gateway.api.rules import Id, Override, RuleView, StandingView
 from gateway.api.services import Services, With
+from gateway.backtest.shown import shown
 from gateway.errors import Forbidden, Invalid
 from gateway.registry.candidate import check_scope
 from gateway.registry.roles import Principal
 
-router: Final = APIRouter(prefix="/rules", tags=["rules"])
+router: Final = resource("/rules", "rules")
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Scope = Annotated[str, Field(max_length=320)]
 
@@ -32,11 +33,18 @@ class VersionWish(Wish):
     version: Number
 
 
+class PublishWish(VersionWish):
+    """backtest: the number of the one that the author was shown, as long as it is kept."""
+
+    backtest: Number | None = None
+
+
 class Written(Wish):
-    """document: the rule as in TOML. draft: kept, and in force nowhere."""
+    """document: the rule as in TOML. draft: kept, and in force nowhere. backtest: the number of the one the author was shown."""
 
     document: dict[str, Any]
     draft: bool = False
+    backtest: Number | None = None
 
 
 class TrialWish(VersionWish):
@@ -56,9 +64,10 @@ class ScopeWish(Wish):
 
 
 class ValueWish(ScopeWish):
-    """value: in the parameter's unit, or as text with a unit: "0.12 mg/m3"."""
+    """value: in the parameter's unit, or as text with a unit: "0.12 mg/m3". backtest: the number of the one the author was shown."""
 
     value: float | str
+    backtest: Number | None = None
 
 
 class RestoreWish(ScopeWish):
@@ -71,14 +80,16 @@ async def write_version(services: With, caller: CityOperator, id: Id, wish: Writ
     document = {"id": id, **wish.document}
     if document["id"] != id:
         raise Invalid(f"the document is of rule {document['id']!r:.80}, not of {id}", field="document")
-    one = await services.rulebook.write(document, caller.actor, wish.reason, draft=wish.draft)
+    kept = _shown(services, caller, id, wish.backtest)
+    one = await services.rulebook.write(document, caller.actor, wish.reason, draft=wish.draft, backtest=kept)
     return RuleView.model_validate(one)
 
 
 @router.post("/{id}/publish")
-async def publish(services: With, caller: CityOperator, id: Id, wish: VersionWish) -> StandingView:  # noqa: A002
+async def publish(services: With, caller: CityOperator, id: Id, wish: PublishWish) -> StandingView:  # noqa: A002
     """A draft in force everywhere."""
-    one = await services.rulebook.publish(id, wish.version, caller.actor, wish.reason)
+    kept = _shown(services, caller, id, wish.backtest)
+    one = await services.rulebook.publish(id, wish.version, caller.actor, wish.reason, backtest=kept)
     return StandingView.model_validate(one)
 
 
@@ -126,7 +137,10 @@ async def enable(services: With, caller: CityOperator, id: Id, wish: Wish) -> St
 async def set_parameter(services: With, caller: Operator, id: Id, name: Id, wish: ValueWish) -> Override:  # noqa: A002
     """Its value in a scope; the most specific scope of a device wins."""
     _may(services, caller, wish.scope)
-    one = await services.rulebook.override(id, name, wish.scope, wish.value, caller.actor, wish.reason)
+    kept = _shown(services, caller, id, wish.backtest)
+    one = await services.rulebook.override(
+        id, name, wish.scope, wish.value, caller.actor, wish.reason, backtest=kept
+    )
     return Override.model_validate(one)
 
 
@@ -150,6 +164,15 @@ async def restore_parameter(
     _may(services, caller, wish.scope)
     one = await services.rulebook.restore(id, name, wish.scope, wish.version, caller.actor, wish.reason)
     return Override.model_validate(one)
+
+
+def _shown(services: Services, caller: Principal, rule: str, number: int | None) -> dict[str, Any] | None:
+    """Raises NotFound, Forbidden, Conflict, Invalid."""
+    if number is None:
+        return None
+    job = services.backtests.job(number)
+    within(caller, job.wish.area)
+    return shown(services.backtests.done(number), rule)
 
 
 def _may(services: Services, caller: Principal, scope: str) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, status
+from fastapi import Path, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.api.auth import Admin
+from gateway.api.resource import resource
 from gateway.api.services import With
 from gateway.api.session import Language, Password, refusals
 from gateway.errors import Invalid
 from gateway.registry.roles import Role
 from gateway.registry.users import NAME
 
-router: Final = APIRouter(prefix="/users", tags=["people"])
+router: Final = resource("/users", "people")
 Name = Annotated[str, Path(max_length=64)]
 Areas = Annotated[list[str], Field(max_length=100)]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import Path, Query, status
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from gateway.api.auth import Reader, Worker, within
 from gateway.api.cases import CaseView
 from gateway.api.page import Limit
+from gateway.api.resource import resource
 from gateway.api.services import Services, With
 from gateway.cases import frontdesk, visits
 from gateway.cases.lifecycle import Verdict
@@ -18,7 +19,7 @@ from gateway.cases.record import Change
 from gateway.cases.visits import VisitEvent, VisitState
 from gateway.registry.roles import Principal
 
-router: Final = APIRouter(prefix="/visits", tags=["dispatch"])
+router: Final = resource("/visits", "dispatch")
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Crew = Annotated[str, Query(min_length=1, max_length=64)]
 

@@ -7,15 +7,16 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import StreamingResponse
 
 from gateway.api.auth import Reader, within_device
+from gateway.api.resource import resource
 from gateway.api.services import Services, With
 from gateway.api.stream import Hub, Wanted
 from gateway.errors import Invalid, NotFound, Unavailable
 
-router: Final = APIRouter(prefix="/stream", tags=["stream"])
+router: Final = resource("/stream", "stream")
 HEARTBEAT: Final = 15.0  # real seconds; keeps proxies from closing a quiet stream
 DEVICES: Final = 200
 Kind = Literal["alarm", "case", "command", "instruction"]

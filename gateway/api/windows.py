@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, status
+from fastapi import Path, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.api.auth import Operator, Reader, within, within_device
+from gateway.api.resource import resource
 from gateway.api.services import With
 from gateway.api.span import BodyMoment
 from gateway.cases import span, windows
@@ -16,7 +17,7 @@ from gateway.errors import Invalid
 from gateway.registry.roles import Principal
 from rules.correlate import Link, Matcher
 
-router: Final = APIRouter(tags=["alarms"])
+router: Final = resource("", "alarms")
 Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 

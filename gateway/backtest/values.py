@@ -1,12 +1,16 @@
-"""A proposal's question and answer: many values of one parameter, judged side by side over the same history."""
+"""A proposal's question and answer: many values of one parameter, judged side by side over the same history.
+
+Each is tried for the city, or for the area that is asked about, in place of whatever is set more narrowly there.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.backtest.occurrences import OPEN, occurrences
 from gateway.backtest.work import Judged
@@ -14,20 +18,29 @@ from gateway.errors import Invalid
 from gateway.registry.candidate import declared
 from rules.backtest import Said, Version
 from rules.control import Parameter
+from rules.parameters import CITY, PRESET
 from rules.suggest import Now, Suggestion, Tried, suggest, values_to_try
+
+AREA: Final = "area:"
+MOST_NAMED: Final = 5  # scopes that the answer names
 
 
 class Question(Struct, frozen=True):
-    """Values by line. current: the city's value now."""
+    """Values by line. current: the value now, of the city or of the area asked about (scope "area:<path>").
+
+    dropped: narrower scopes with a value of their own, which is left out.
+    """
 
     parameter: str
     unit: str
     current: float
     values: dict[str, float]
+    scope: str = CITY
+    dropped: tuple[str, ...] = ()
 
 
 def ask(
-    document: Mapping[str, Any], overrides: Sequence[Parameter], parameter: str
+    document: Mapping[str, Any], overrides: Sequence[Parameter], parameter: str, area: str = ""
 ) -> tuple[Question, dict[str, Version]]:
     """The question, and the versions that answer it. parameter "": the rule's only one, or its limit. Raises Invalid."""
     known = declared(dict(document))
@@ -38,17 +51,33 @@ def ask(
             field="parameter",
         )
     tunable = known[name]
-    now = [each.value for each in overrides if each.name == name and not each.scope]
-    current = now[-1] if now and now[-1] is not None else tunable.value
+    scope = f"{AREA}{area}" if area else CITY
+    scopes = {one.scope: one.value for one in overrides if one.name == name and one.value is not None}
+    current = next((scopes[each] for each in _wider(area) if each in scopes), tunable.value)
     values = {
         f"v{place}": value for place, value in enumerate(values_to_try(current, tunable.low, tunable.high))
     }
+    dropped = tuple(sorted(each for each in scopes if _narrower(each, area)))
+    kept = [one for one in overrides if one.name != name or one.scope not in dropped]
     rule = str(document["id"])
     versions = {
-        line: Version(dict(document), [*overrides, Parameter(rule, name, "", value)])
+        line: Version(dict(document), [*kept, Parameter(rule, name, scope, value)])
         for line, value in values.items()
     }
-    return Question(name, tunable.unit.text, current, values), versions
+    return Question(name, tunable.unit.text, current, values, scope, dropped), versions
+
+
+def _wider(area: str) -> list[str]:
+    """Scopes that hold the whole area, the most specific first."""
+    parts = area.split("/") if area else []
+    return [*(AREA + "/".join(parts[:length]) for length in range(len(parts), 0, -1)), CITY, PRESET]
+
+
+def _narrower(scope: str, area: str) -> bool:
+    """Whether its value would stand above the area's, or the city's, for a device that is judged."""
+    if scope.startswith(AREA):
+        return scope.startswith(f"{AREA}{area}/") if area else True
+    return scope not in (CITY, PRESET)
 
 
 def _the_one(names: Sequence[str]) -> str:
@@ -65,7 +94,29 @@ def conclude(
     tried = [_tried(value, said, line, of, span) for line, value in question.values.items()]
     verdicts = [one.verdict for each in of.values() for one in each]
     counts = (verdicts.count("real"), verdicts.count("false_alarm"))
-    return suggest(Now(question.parameter, question.unit, question.current, *counts, days), tried)
+    found = suggest(Now(question.parameter, question.unit, question.current, *counts, days), tried)
+    en, zh = _scope_said(question)
+    return replace(found, limits_en=[*en, *found.limits_en], limits_zh=[*zh, *found.limits_zh])
+
+
+def _scope_said(question: Question) -> tuple[list[str], list[str]]:
+    """Whose value it would be, and what was left out for it."""
+    en, zh = [], []
+    if question.scope:
+        en.append(f"It is a value for {question.scope}, not for the city.")
+        zh.append(f"该取值仅用于{question.scope}，不是全市的值。")
+    if question.dropped:
+        named = question.dropped[:MOST_NAMED]
+        more = len(question.dropped) - len(named)
+        en.append(
+            f"Values set more narrowly were left out, every device was judged by the value tried: {', '.join(named)}"
+            + (f" and {more} more." if more else ".")
+        )
+        zh.append(
+            f"更具体范围的设定未计入，所有设备均按所试取值判定：{'、'.join(named)}"
+            + (f"等{len(question.dropped)}处。" if more else "。")
+        )
+    return en, zh
 
 
 def _tried(

@@ -17,6 +17,7 @@ from gateway.cases.lifecycle import (
     CaseEvent,
     CaseState,
 )
+from gateway.cases.record import PERSON
 from gateway.cases.said import JUDGED
 from gateway.cases.template import Template
 from gateway.registry.roles import Principal
@@ -108,13 +109,16 @@ def _makes_sense(caller: Principal, event: CaseEvent, file: CaseFile) -> bool:
         return case.overdue is None and case.clock_from is not None
     if event is CaseEvent.VERIFY:
         repairs = [entry for entry in file.timeline if entry.event == CaseEvent.REPAIRED]
-        return not repairs or repairs[-1].actor != caller.actor
+        others = not repairs or repairs[-1].actor != caller.actor
+        return others and (case.verification == PERSON or may(caller, Permission.SUPERVISE))
     return True
 
 
 def _fields(case: CaseView, event: CaseEvent, template: Template) -> tuple[str, ...]:
     fields = FIELDS.get(event, ())
     if event is CaseEvent.DISPATCH and case.returned:
+        fields = (*fields, "force")
+    if event is CaseEvent.VERIFY and case.verification != PERSON:
         fields = (*fields, "force")
     if event in JUDGED:
         fields = (*fields, "verdict")

@@ -116,6 +116,7 @@ async def _page(
         case=case,
         title=case.zh if say.language == "zh" else case.en,
         limit=template.limit,
+        standard=file.standard,
         left=sheet.due(case),
         alarms=list(zip(file.alarms, texts, strict=True)),
         timeline=file.timeline[::-1],

@@ -6,12 +6,12 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from gateway.console import alarm, case, login, mine, overview, static
+from gateway.console import account, alarm, case, login, mine, overview, static
 
-PAGES: Final = (login, overview, case, alarm, mine, static)
+PAGES: Final = (login, overview, case, alarm, mine, account, static)
 
 
 def install(app: FastAPI) -> None:
     """Onto the application of the API, whose services and session cookies it uses."""
     for page in PAGES:
-        app.include_router(page.router)
+        app.router.routes += page.router.routes  # as they are: include_router would build them again

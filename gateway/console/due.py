@@ -42,6 +42,11 @@ def template_of(services: Services, case: CaseView) -> Template:
     return services.desk.casework.templates.get(case.template, ORPHAN)
 
 
+def unit_of(services: Services, case: CaseView) -> LimitUnit:
+    """Of its limit."""
+    return case.unit or template_of(services, case).limit.unit
+
+
 def due(services: Services, case: CaseView, say: Speech) -> Due:
     """Of an open or closed case, now."""
     state = CaseState(case.state)
@@ -50,8 +55,8 @@ def due(services: Services, case: CaseView, say: Speech) -> Due:
     if state in RUNNING and case.deadline is not None:
         return _running(services, case, case.deadline, say)
     if state is CaseState.SUSPENDED:
-        unit = template_of(services, case).limit.unit
-        return Due(Kind.STILL, say.word("say.still", span=say.span(case.time_left or 0, unit)))
+        unit = unit_of(services, case)
+        return Due(Kind.STILL, say.word("say.still", span=say.span(max(case.time_left or 0, 0), unit)))
     if state is CaseState.FILED:
         return _waiting(services, case, say)
     if state is CaseState.VERIFIED:
@@ -60,7 +65,7 @@ def due(services: Services, case: CaseView, say: Speech) -> Due:
 
 
 def _running(services: Services, case: CaseView, deadline: int, say: Speech) -> Due:
-    clock, unit = services.desk.casework.clock, template_of(services, case).limit.unit
+    clock, unit = services.desk.casework.clock, unit_of(services, case)
     if say.now >= deadline:
         over = clock.run(unit, deadline, say.now)
         return Due(Kind.OVERDUE, say.word("say.overdue", span=say.span(over, unit)), deadline)

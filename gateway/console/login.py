@@ -10,7 +10,7 @@ from gateway.api.auth import Permission, Self, address_of, declare, same_origin
 from gateway.api.people import CodeRequired
 from gateway.api.services import With
 from gateway.api.session import agent_of, clear_cookie, secure, set_cookie
-from gateway.console.route import PageRoute
+from gateway.console.route import PageRoute, explain
 from gateway.console.sheet import HOME, anyone, local, seen
 from gateway.console.speech import COOKIE, Speech
 from gateway.errors import TooMany, Unauthorized
@@ -41,7 +41,11 @@ async def log_in(request: Request, services: With) -> Response:
     sheet = anyone(request, services)
     try:
         word = await services.people.log_in(
-            given["name"], given["password"], given["code"].strip(), address_of(request), agent_of(request)
+            given["name"],
+            given["password"],
+            given["code"].replace(" ", ""),
+            address_of(request),
+            agent_of(request),
         )
     except (Unauthorized, TooMany) as error:
         return sheet.page(
@@ -85,7 +89,7 @@ async def speak(request: Request, services: With) -> Response:
 
 def _said(error: Unauthorized | TooMany, say: Speech) -> str:
     if isinstance(error, TooMany):
-        return say.word("too_many", n=error.retry_after)
+        return explain(error, say)
     if isinstance(error, CodeRequired):
         return say.word("code_required")
     return say.word("wrong_code" if error.members.get("field") == "code" else "wrong")

@@ -71,6 +71,7 @@ def explain(error: CallerError, say: Speech) -> str:
         f"fault.{told}",
         detail=error.detail,
         state=say.word(f"state.{state}") if state in frozenset(CaseState) else state,
+        n=members.get("retry_after", ""),
         who=say.who(str(members.get("returned") or members.get("repaired_by") or "")),
     )
 

@@ -43,7 +43,7 @@ class Sheet:
         self.caller = caller
         zone = services.desk.casework.clock.zone
         language = choose(request, caller.language if caller else "")
-        self.say = Speech(language, zone, services.clock.now(), services.families)
+        self.say = Speech(language, zone, services.clock.now(), services.families, services.labels)
 
     def page(self, template: str, status: int = 200, *, here: str = "", **context: Any) -> HTMLResponse:
         """here: where a GET shows this page; "" = what was asked for."""

@@ -11,7 +11,9 @@ from fastapi import Request
 from drivers.telemetry import DAY, HOUR, MINUTE, Family
 from gateway.cases.deadline import CONTINUOUS, WORK_DAY, LimitUnit
 from gateway.console.words import WORDS
+from gateway.notify.labels import Labels
 from gateway.notify.moment import moment
+from gateway.notify.text import OURS
 from rules.explain_words import PLACE, Language
 
 COOKIE: Final = "citygate-language"
@@ -42,6 +44,7 @@ class Speech(NamedTuple):
     zone: ZoneInfo
     now: int
     families: Mapping[str, Family]
+    labels: Labels = OURS
 
     @property
     def other(self) -> Language:
@@ -56,7 +59,7 @@ class Speech(NamedTuple):
         return WORDS
 
     def word(self, name: str, **filled: object) -> str:
-        text = WORDS[name][PLACE[self.language]]
+        text = self.labels.word(WORDS, name, self.language)
         return text.format(**filled) if filled else text
 
     def time(self, at: int) -> str:

@@ -88,6 +88,14 @@ def check_scope(scope: str) -> None:
         )
 
 
+def tunable_of(rule: str, known: Mapping[str, Tunable], name: str) -> Tunable:
+    """Raises Invalid."""
+    if name not in known:
+        has = ", ".join(known) or "none"
+        raise Invalid(f"rule {rule} has no parameter {name!r:.80}; it has: {has}", field="name")
+    return known[name]
+
+
 def value_of(
     rule: str,
     known: Mapping[str, Tunable],
@@ -96,10 +104,7 @@ def value_of(
     families: Mapping[str, Family] = FAMILIES,
 ) -> float:
     """The value in the parameter's own unit, within its range; raises Invalid."""
-    if name not in known:
-        has = ", ".join(known) or "none"
-        raise Invalid(f"rule {rule} has no parameter {name!r:.80}; it has: {has}", field="name")
-    tunable = known[name]
+    tunable = tunable_of(rule, known, name)
     value = _converted(name, tunable, given, families) if isinstance(given, str) else float(given)
     if not tunable.low <= value <= tunable.high:
         raise Invalid(

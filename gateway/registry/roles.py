@@ -12,8 +12,9 @@ Areas = tuple[str, ...]  # area paths, each with all below it; () = the whole ci
 
 
 class Role(StrEnum):
-    """Each may what those before it may; what that is stands in gateway.api.auth."""
+    """From viewer on, each may what those before it may; what that is stands in gateway.api.auth."""
 
+    REPORTER = "reporter"  # brings reports and does nothing else: a citizens' portal, a hot line, a bridge
     VIEWER = "viewer"
     CREW = "crew"
     OPERATOR = "operator"
@@ -21,6 +22,7 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+PEOPLE: Final = tuple(role for role in Role if role is not Role.REPORTER)  # who log in; a reporter is a token
 RANK: Final = {role: rank for rank, role in enumerate(Role)}
 
 

@@ -30,9 +30,6 @@ from rules.control import Control, Parameter
 from rules.document import RulesError
 from rules.parameters import PRESET
 
-MOST_AREAS = 100
-MOST_REASON = 2000
-
 T = TypeVar("T")
 
 
@@ -134,7 +131,9 @@ class Rulebook:
 
     # -- versions
 
-    async def write(self, document: Json, author: str, reason: str, *, draft: bool = False) -> RuleVersion:
+    async def write(
+        self, document: Json, author: str, reason: str, *, draft: bool = False, backtest: Json | None = None
+    ) -> RuleVersion:
         """A new version of the rule of this id, in force from the next tick unless it is a draft. Raises Invalid, Conflict."""
         for key in ("areas", "shadow"):
             if key in document:
@@ -146,7 +145,7 @@ class Rulebook:
             raise Invalid('id: is missing; add id = "…" to the rule', field="id")
 
         def change(conn: Connection, book: Book, now: int) -> tuple[Book, RuleVersion]:
-            written = _new(conn, document, author, reason, now)
+            written = replace(_new(conn, document, author, reason, now), backtest=backtest)
             return self._put(conn, book, written, draft=draft), written
 
         return await self._change(rule, change, author, reason, "drafted" if draft else "published")
@@ -161,7 +160,9 @@ class Rulebook:
 
         return await self._change(rule, change, author, reason, f"rolled back to version {version}")
 
-    async def publish(self, rule: str, version: int, author: str, reason: str) -> Standing:
+    async def publish(
+        self, rule: str, version: int, author: str, reason: str, *, backtest: Json | None = None
+    ) -> Standing:
         """A draft in force everywhere."""
 
         def change(conn: Connection, book: Book, _: int) -> tuple[Book, Standing]:
@@ -171,6 +172,8 @@ class Rulebook:
                 raise Conflict(
                     f"version {one.live} of {rule} is in force; roll back to {version} instead, as a new version"
                 )
+            if backtest is not None:
+                tables.note_backtest(conn, rule, version, backtest)
             return _stood(self._live(conn, book, found), rule)
 
         return await self._change(rule, change, author, reason, f"published version {version}")
@@ -317,13 +320,22 @@ class Rulebook:
     # -- parameters
 
     async def override(
-        self, rule: str, name: str, scope: str, value: str | float | None, author: str, reason: str
+        self,
+        rule: str,
+        name: str,
+        scope: str,
+        value: str | float | None,
+        author: str,
+        reason: str,
+        *,
+        backtest: Json | None = None,
     ) -> Override:
         """A parameter's value in a scope, with or without its unit; None takes it away. Raises NotFound, Invalid."""
 
         def change(conn: Connection, now: int) -> Override:
-            number = parameters.checked(tables.read(conn), rule, name, scope, value)
-            return parameters.write(conn, Parameter(rule, name, scope, number), author, reason, now)
+            number = parameters.checked(conn, tables.read(conn), rule, name, scope, value)
+            given = Parameter(rule, name, scope, number)
+            return parameters.write(conn, given, author, reason, now, backtest=backtest)
 
         return await self._tune(change, reason)
 
@@ -334,7 +346,7 @@ class Rulebook:
 
         def change(conn: Connection, now: int) -> Override:
             old = parameters.earlier(conn, rule, name, scope, version)
-            number = parameters.checked(tables.read(conn), rule, name, scope, old.value)
+            number = parameters.checked(conn, tables.read(conn), rule, name, scope, old.value)
             given = Parameter(rule, name, scope, number)
             return parameters.write(conn, given, author, reason, now, restores=version)
 

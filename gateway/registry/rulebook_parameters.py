@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, func, insert, select
 
 from gateway.errors import Conflict, Invalid, NotFound
 from gateway.registry import announce
-from gateway.registry.candidate import check_scope, declared, value_of
+from gateway.registry.candidate import check_scope, declared, tunable_of, value_of
 from gateway.registry.rulebook_tables import Book, Json, newest_only
 from gateway.store import audit
 from gateway.store.schema.registry import parameter
@@ -24,7 +24,7 @@ from rules.control import Parameter
 class Override(Struct, frozen=True):
     """A parameter of a rule in a scope (rules.control.Parameter); value None = taken away.
 
-    restores: the earlier version whose value this one brings back.
+    restores: the earlier version whose value this one brings back. backtest: what its author was shown of it, in short.
     """
 
     rule: str
@@ -36,6 +36,7 @@ class Override(Struct, frozen=True):
     reason: str
     time: int
     restores: int | None = None
+    backtest: Json | None = None
 
 
 def in_force(conn: Connection, rule: str | None = None) -> list[Override]:
@@ -66,18 +67,23 @@ def earlier(conn: Connection, rule: str, name: str, scope: str, version: int) ->
     return found[version]
 
 
-def checked(book: Book, rule: str, name: str, scope: str, value: str | float | None) -> float | None:
-    """The value in the parameter's unit, fit for every version that is judged; raises NotFound, Invalid."""
+def checked(
+    conn: Connection, book: Book, rule: str, name: str, scope: str, value: str | float | None
+) -> float | None:
+    """The value in the parameter's unit, fit for every version that is judged; raises NotFound, Invalid.
+
+    What was set once may be taken away after the rule has lost the parameter.
+    """
     if rule not in book.standings:
         raise NotFound(f"no rule {rule!r:.80}")
     check_scope(scope)
     documents = book.judged(rule) or [one.document for key, one in book.versions.items() if key[0] == rule]
     known = [declared(document) for document in documents]
     naming = [each for each in known if name in each]
+    if not naming and (value is not None or not versions(conn, rule, name, None)):
+        tunable_of(rule, known[0], name)
     if value is None:
         return None
-    if not naming:
-        return value_of(rule, known[0], name, value)
     values = {value_of(rule, each, name, value) for each in naming}
     if len(values) > 1:
         raise Invalid(
@@ -87,12 +93,19 @@ def checked(book: Book, rule: str, name: str, scope: str, value: str | float | N
 
 
 def write(
-    conn: Connection, given: Parameter, author: str, reason: str, now: int, restores: int | None = None
+    conn: Connection,
+    given: Parameter,
+    author: str,
+    reason: str,
+    now: int,
+    *,
+    restores: int | None = None,
+    backtest: Json | None = None,
 ) -> Override:
     rule, name, scope = given.rule, given.name, given.scope
     key = and_(parameter.c.rule == rule, parameter.c.name == name, parameter.c.scope == scope)
     newest = conn.scalar(select(func.max(parameter.c.version)).where(key))
-    one = Override(rule, name, scope, (newest or 0) + 1, given.value, author, reason, now, restores)
+    one = Override(rule, name, scope, (newest or 0) + 1, given.value, author, reason, now, restores, backtest)
     conn.execute(insert(parameter).values(msgspec.structs.asdict(one)))
     announce.write(conn, [given])
     detail: Json = {"name": name, "scope": scope, "value": given.value, "reason": reason}

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct, field
-from sqlalchemy import Connection, Table, and_, delete, func, insert, select
+from sqlalchemy import Connection, Table, and_, delete, func, insert, select, update
 
 from gateway.store import audit
 from gateway.store.schema.registry import rule_version
@@ -25,7 +25,7 @@ PERSON: Final = "person"
 class RuleVersion(Struct, frozen=True):
     """document: the rule as in TOML, with its `version`. shipped: it came with citygate. time: µs UTC.
 
-    restores: the earlier version that this one brings back.
+    restores: the earlier version that this one brings back. backtest: what its author was shown of it, in short.
     """
 
     rule: str
@@ -36,6 +36,7 @@ class RuleVersion(Struct, frozen=True):
     reason: str
     time: int
     restores: int | None = None
+    backtest: Json | None = None
 
 
 class Standing(Struct, frozen=True):
@@ -127,6 +128,12 @@ def write(conn: Connection, one: RuleVersion, digest: str) -> None:
     audit.record(conn, one.time, one.author, "rule written", f"rule:{one.rule}", detail)
 
 
+def note_backtest(conn: Connection, rule: str, version: int, backtest: Json) -> None:
+    """What was shown to whoever puts this version in force."""
+    mine = and_(rule_version.c.rule == rule, rule_version.c.version == version)
+    conn.execute(update(rule_version).where(mine).values(backtest=backtest))
+
+
 def next_version(conn: Connection, rule: str) -> int:
     newest = conn.scalar(select(func.max(rule_version.c.version)).where(rule_version.c.rule == rule))
     return (newest or 0) + 1
@@ -161,6 +168,7 @@ def _version(row: Any) -> RuleVersion:
         row.reason,
         row.time,
         row.restores,
+        row.backtest,
     )
 
 

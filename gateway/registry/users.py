@@ -18,7 +18,7 @@ from gateway.registry import secret, totp
 from gateway.registry.device import Wrong
 from gateway.registry.device import area as area_path
 from gateway.registry.passwords import Passwords
-from gateway.registry.roles import Areas, Role, simplified
+from gateway.registry.roles import PEOPLE, Areas, Role, simplified
 from gateway.store import audit
 from gateway.store.schema.people import person, recovery_code
 from gateway.store.store import Store
@@ -100,14 +100,14 @@ class Users:
         password: str = "",
     ) -> User:
         """Raises Conflict where the name is taken, Invalid."""
-        values = _checked({"name": name, "areas": areas, "language": language})
+        values = _checked({"name": name, "role": role, "areas": areas, "language": language})
         hashed = await self._passwords.hashed(name, password) if password else None
         now = self._clock.now()
 
         def work(conn: Connection) -> None:
             if conn.scalar(select(person.c.name).where(person.c.name == name)):
                 raise Conflict(f"there is a user {name}")
-            row = {**values, "role": role, "password": hashed, "created": now, "creator": actor}
+            row = {**values, "password": hashed, "created": now, "creator": actor}
             conn.execute(insert(person).values(row))
             audit.record(
                 conn, now, actor, "created", f"user:{name}", {"role": role, "areas": values["areas"]}
@@ -276,6 +276,8 @@ def checked_areas(areas: Sequence[str]) -> list[str]:
 
 def _checked(values: dict[str, Any]) -> dict[str, Any]:
     values = dict(values)
+    if values.get("role", Role.VIEWER) not in PEOPLE:
+        raise Invalid(f"{values['role']} is a role of tokens, not of people", field="role")
     if "name" in values and not re.fullmatch(NAME, values["name"]):
         raise Invalid(
             "a name has letters, digits and . _ @ -, and begins with one of the first two", field="name"

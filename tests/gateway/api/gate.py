@@ -30,6 +30,7 @@ from gateway.cases.desk import Desk
 from gateway.cases.explanations import Explanations
 from gateway.cases.facts import Facts
 from gateway.cases.photos import Album
+from gateway.cases.record import Pulse
 from gateway.cases.settings import DeskSettings
 from gateway.clock import CityClock
 from gateway.commands.commands import Commands
@@ -215,6 +216,7 @@ async def _assemble(
         template.shipped(),
         DeskSettings(),
         describe=facts,
+        listen=lambda _, _index: Pulse(clock.now(), MINUTE),
         post=Outbox(()).post,
         correlation=correlate.shipped(),
     )
@@ -234,7 +236,7 @@ async def _assemble(
         metrics=metrics,
         snapshots=path / "snapshots",
         publish=hub.publish,
-        reply=lambda _conn, _replies, _now: None,
+        reply=lambda _conn, _replies, _now: (),
     )
     pipeline = Pipeline(parts, PipelineSettings())
     tasks.start("ticks", _ticks(pipeline, inbox))

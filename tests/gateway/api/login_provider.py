@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -39,6 +39,7 @@ class LoginProvider:
     status: int = 200
     issuer: str = ""
     speaks_for: str = ""  # "" = itself
+    odd: dict[str, bytes] = field(default_factory=dict)  # what it says at metadata, keys or token instead
     asked: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -58,6 +59,12 @@ class LoginProvider:
         code = secrets.token_urlsafe(16)
         self._codes[code] = given
         return f"{given['redirect_uri']}?code={code}&state={given['state']}"
+
+    def said(self, name: str, say: Callable[[Request], Awaitable[Response]]) -> Callable[..., Any]:
+        async def one(request: Request) -> Response:
+            return Response(self.odd[name]) if name in self.odd else await say(request)
+
+        return one
 
     async def metadata(self, _: Request) -> Response:
         self.asked.append("metadata")
@@ -107,9 +114,9 @@ class LoginProvider:
 @asynccontextmanager
 async def serving(provider: LoginProvider) -> AsyncIterator[LoginProvider]:
     routes = [
-        Route("/city/.well-known/openid-configuration", provider.metadata),
-        Route("/city/keys", provider.jwks),
-        Route("/city/token", provider.token, methods=["POST"]),
+        Route("/city/.well-known/openid-configuration", provider.said("metadata", provider.metadata)),
+        Route("/city/keys", provider.said("keys", provider.jwks)),
+        Route("/city/token", provider.said("token", provider.token), methods=["POST"]),
     ]
     server = Server(Starlette(routes=routes), listen_tcp("127.0.0.1", 0))
     provider.issuer = f"http://127.0.0.1:{server.port}/city"

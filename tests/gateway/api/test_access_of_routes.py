@@ -12,12 +12,12 @@ from gateway.api.http import RESOURCES
 from tests.gateway.api.gate import Gate
 
 ROUTES = [
-    (route, "/api/v1" if module in RESOURCES else "")
+    route
     for module in (*RESOURCES, health, open311)
     for route in module.router.routes
     if isinstance(route, APIRoute)
 ]
-NAMES = [f"{min(route.methods or ())} {prefix}{route.path}" for route, prefix in ROUTES]
+NAMES = [f"{min(route.methods or ())} {route.path}" for route in ROUTES]
 
 
 async def test_the_application_has_no_other_routes(gate: Gate) -> None:

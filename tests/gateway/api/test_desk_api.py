@@ -37,6 +37,10 @@ async def test_a_reading_becomes_an_alarm_and_a_case(gate: Gate) -> None:
     file = await gate.ok("viewer", "GET", f"/cases/{alarm['case']}")
     assert [one["id"] for one in file["alarms"]] == [alarm["id"]]
     assert file["timeline"][0]["event"] == "file"
+    assert file["standard"]["limit"] == {"amount": 2.0, "unit": "urgent_hour"}
+    assert file["standard"]["filing"]["zh"] == "井盖缺失、移位、断裂，危及行人和车辆安全"
+    assert file["standard"]["closing"]["en"] == "Restored"
+    assert file["standard"]["source"].startswith("0101-0118 井盖")
     counts = await gate.ok("viewer", "GET", "/counts")
     assert counts["devices"] == {"manhole": 1}
     assert counts["alarms"] == {"manhole": {"active": 1}}

@@ -102,7 +102,14 @@ async def test_who_reported_is_seen_by_operators_and_that_is_kept(gate: Gate) ->
 async def test_a_report_joins_a_sensors_case_and_names_its_kinds(gate: Gate) -> None:
     case = await a_case(gate)
     kinds = (await gate.ok("viewer", "GET", "/reports/categories"))["items"]
-    assert "cover-danger" in {one["category"] for one in kinds}
+    (rattling,) = [one for one in kinds if one["category"] == "cover-rattling"]
+    assert (rattling["limit"], "rattling cover" in rattling["also"]) == (
+        {"amount": 2, "unit": "work_day"},
+        True,
+    )
+    assert rattling["filing"]["en"] == "The cover rattles, rocks or flips up"
+    assert rattling["closing"]["zh"] == "更换或修复"
+    assert rattling["source"].startswith("0101-0118 井盖: rattling")
     made = await gate.ok("operator", "POST", "/reports", json=REPORT)
     assert (made["match"], made["case"]) == ("joined", case["id"])
     for wrong in ({"category": "dragons"}, {"part": "1"}, {"lat": None}, {"origin": "sensor"}):

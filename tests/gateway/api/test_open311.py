@@ -6,16 +6,22 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import httpx
 import pytest
+from pydantic import ValidationError
 
 from drivers.telemetry import DAY, SECOND
 from gateway.api.georeport import GeoReport
 from gateway.api.http import build
+from gateway.api.idempotency import HEADER, REPLAYED
+from gateway.api.oidc_settings import OidcSettings
 from gateway.cases import intake, open311
 from gateway.cases.lifecycle import CaseEvent
 from gateway.notify.open311_settings import Open311Settings
+from gateway.registry.roles import Role
 from tests.gateway.api.gate import Gate
 from tests.gateway.api.georeport_client import POTHOLE, ask, json, number, report, xml
+from tests.gateway.api.people import user
 
 
 def changed(gate: Gate, **settings: Any) -> Gate:
@@ -220,6 +226,8 @@ async def test_a_key_of_one_area_reports_of_it_and_sees_no_other(gate: Gate) -> 
     assert len((await ask(city, "GET", "requests.json", "north")).json()) == 1
     assert (await ask(city, "GET", "requests.json", "south")).json() == []
     assert (await ask(city, "GET", "requests/1.json", "south")).status_code == 404
+    await report(city, role="south", **POTHOLE)
+    assert [one["area"] for one in (await gate.ok("viewer", "GET", "/cases"))["items"]] == ["south", "north"]
 
 
 async def test_a_key_brings_so_many_in_a_minute(gate: Gate) -> None:
@@ -276,3 +284,84 @@ async def test_one_that_cannot_become_a_report_says_why_and_stops_no_other(gate:
 @pytest.mark.parametrize("text", ["short", "1380013800", "0137-2239845", "21 Renmin Road, 200 m east"])
 def test_other_numbers_stay(text: str) -> None:
     assert open311.masked(text) == text
+
+
+@pytest.mark.parametrize("written", ["json", "xml"])
+async def test_a_form_that_comes_twice_with_one_idempotency_key_is_one_request(
+    gate: Gate, written: str
+) -> None:
+    async def send(role: str, **more: str) -> httpx.Response:
+        form = {"jurisdiction_id": "gate", **POTHOLE, **more, "api_key": gate.words[role]}
+        path = f"/open311/v2/requests.{written}"
+        return await gate.call(None, "POST", path, data=form, headers={HEADER: "k1"})
+
+    first, again = await send("operator"), await send("operator")
+    assert (first.status_code, REPLAYED in first.headers) == (200, False)
+    assert (again.content, again.headers[REPLAYED]) == (first.content, "true")
+    assert (await send("operator", description="another")).status_code == 422
+    assert REPLAYED not in (await send("admin")).headers, "a key is its bearer's"
+    assert len(await json(gate, "requests")) == 2
+    assert (await send("viewer")).status_code == 403
+    wrong = {"jurisdiction_id": "gate", **POTHOLE, "api_key": "x"}
+    for _ in range(2):
+        refused = await gate.call(
+            None, "POST", f"/open311/v2/requests.{written}", data=wrong, headers={HEADER: "k2"}
+        )
+        assert (refused.status_code, REPLAYED in refused.headers) == (403, False)
+
+
+async def test_a_portals_key_reports_and_does_nothing_else(gate: Gate) -> None:
+    city = changed(gate, read="key")
+    (made,) = (await report(city, role="reporter", **POTHOLE)).json()
+    (seen,) = (await ask(city, "GET", f"requests/{made['service_request_id']}.json", "reporter")).json()
+    assert seen["status"] == "open"
+    assert "cover-danger" in str(await gate.ok("reporter", "GET", "/reports/categories"))
+    here = {"category": "cover-danger", "text": "again", "lat": 37.76524078, "lon": -122.4212043}
+    other = await gate.ok("operator", "POST", "/reports", json={**here, "category": "cover-water"})
+    assert other["match"] == "created"
+    told = await gate.ok("reporter", "POST", "/reports", json=here)
+    assert (told["match"], told["nearby"]) == ("joined", [])
+    joining = {**here, "join": told["case"]}
+    assert await gate.refused("reporter", "POST", "/reports", json=joining) == (403, "forbidden")
+    for path in ("/cases", f"/cases/{told['case']}", f"/reports?case={told['case']}", "/alarms", "/devices"):
+        assert await gate.refused("reporter", "GET", path) == (403, "forbidden")
+    dispatch = {"event": "dispatch", "crew": "drainage"}
+    path = f"/cases/{told['case']}/events"
+    assert await gate.refused("reporter", "POST", path, json=dispatch) == (403, "forbidden")
+
+
+async def test_a_reporters_token_is_worth_what_its_owner_may(gate: Gate) -> None:
+    for owner, role, status in (("li", "viewer", 403), ("wu", "operator", 200)):
+        await user(gate, owner, role)
+        token = {"name": f"portal-{owner}", "role": "reporter", "owner": owner}
+        gate.words[owner] = (await gate.ok("admin", "POST", "/tokens", json=token))["secret"]
+        assert (await report(gate, role=owner, **POTHOLE)).status_code == status
+
+
+async def test_a_reporter_is_a_token_and_no_person(gate: Gate) -> None:
+    new = {"name": "portal", "role": "reporter", "password": "correct horse battery"}
+    assert await gate.refused("admin", "POST", "/users", json=new) == (422, "invalid")
+    await user(gate, "li", "viewer")
+    assert await gate.refused("admin", "PATCH", "/users/li", json={"role": "reporter"}) == (422, "invalid")
+    with pytest.raises(ValidationError, match="a reporter is a token"):
+        OidcSettings(issuer="https://login.example.org", roles={"a": Role.REPORTER})
+
+
+async def test_what_waits_reaches_no_case_of_another_area_either(gate: Gate) -> None:
+    city = changed(gate, type="batch")
+    for name in ("north", "south"):
+        token = {"name": f"app-{name}", "role": "reporter", "areas": [name]}
+        city.words[name] = (await gate.ok("admin", "POST", "/tokens", json=token))["secret"]
+        await report(city, role=name, **POTHOLE)
+    services = city.services
+    now = services.clock.now()
+    await services.store.write(lambda conn: open311.take(services.desk, conn, now))
+    cases = (await gate.ok("viewer", "GET", "/cases"))["items"]
+    assert sorted(one["area"] for one in cases) == ["north", "south"]
+
+
+async def test_a_form_that_is_too_large_is_refused_with_a_key_as_without(gate: Gate) -> None:
+    form = {"api_key": gate.words["reporter"], "description": "x" * (9 << 20)}
+    for headers in ({}, {HEADER: "k1"}):
+        answer = await gate.call(None, "POST", "/open311/v2/requests.json", data=form, headers=headers)
+        assert answer.status_code == 413

@@ -113,7 +113,7 @@ async def two_cities(path: Path, kind: str, **more: Any) -> AsyncIterator[Cities
         server.start("there", tasks)
         stack.push_async_callback(server.stop, CityClock())
         url = f"http://127.0.0.1:{server.port}/open311/v2"
-        flow, channel, follow = bound(home, forwarding(url, there.words["operator"], **more))
+        flow, channel, follow = bound(home, forwarding(url, there.words["reporter"], **more))
         stack.push_async_callback(follow.close)
         stack.push_async_callback(channel.close)
         yield Cities(home, there, flow, follow)
@@ -160,8 +160,9 @@ async def test_a_token_is_asked_for_until_it_is_a_number(tmp_path: Path) -> None
         assert entries[0]["detail"]["token"]
 
 
-async def test_what_was_taken_is_not_sent_again(tmp_path: Path) -> None:
-    async with two_cities(tmp_path, "realtime") as cities:
+@pytest.mark.parametrize("written", ["json", "xml"])
+async def test_what_was_taken_is_not_sent_again(tmp_path: Path, written: str) -> None:
+    async with two_cities(tmp_path, "realtime", format=written) as cities:
         await a_case(cities.home)
         await cities.send()
         store, clock = cities.home.services.store, cities.home.services.clock
@@ -173,6 +174,8 @@ async def test_what_was_taken_is_not_sent_again(tmp_path: Path) -> None:
         assert (await store.read(lambda conn: outbox.due(conn, NAME, clock.now(), 9))) != []
         assert await cities.send() == 0
         assert len(await cities.timeline()) == 1
+        (there,) = await cities.cases_there()
+        assert len((await cities.there.ok("viewer", "GET", f"/reports?case={there['id']}"))["items"]) == 1
 
         def lost(conn: Any) -> None:
             conn.exec_driver_sql("DELETE FROM open311_forward")
@@ -204,11 +207,13 @@ async def test_only_chosen_cases_of_chosen_areas_go(gate: Gate, more: dict[str, 
         (Reply("429 Too Many Requests"), "pending"),
         (Reply("302 Found\r\nLocation: http://127.0.0.1/"), "pending"),
         (Reply("200 OK", b"<html>"), "pending"),
+        (Reply("200 OK", b"[" * 60_000), "pending"),
+        (Reply("200 OK", b'[{"service_notice":"\xff"}]'), "pending"),
         (Reply("403 Forbidden", b'[{"code":403,"description":"Missing or Invalid API Key."}]'), "dead"),
         (Reply("400 Bad Request", b""), "dead"),
         (Reply("200 OK", b'[{"service_notice":"x"}]'), "dead"),
     ],
-    ids=range(7),
+    ids=range(9),
 )
 async def test_what_is_not_taken_waits_or_is_given_up(gate: Gate, answer: Reply, state: str) -> None:
     async with Receiver(lambda _: answer) as receiver:

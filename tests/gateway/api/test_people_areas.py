@@ -91,3 +91,25 @@ async def test_a_stream_tells_of_its_areas_only() -> None:
         assert event is not None
         heard.append(event[1].split(b'"area":"')[1].split(b'"')[0])
     assert heard == [b"north", b"north/2", b"east/1"]
+
+
+async def test_a_report_reaches_no_case_of_another_area_and_its_own_are_asked_after(gate: Gate) -> None:
+    await gate.device("M1", area="north/1", lat=31.2, lon=121.4)
+    await gate.push({"device": "M1", "v": {"tilt": 40}})
+    (case,) = (await gate.ok("viewer", "GET", "/cases"))["items"]
+    token = {"name": "south-operator", "role": "operator", "areas": ["south"]}
+    gate.words["south"] = (await gate.ok("admin", "POST", "/tokens", json=token))["secret"]
+    here = {"category": "cover-danger", "text": "a cover is missing", "lat": 31.2, "lon": 121.4}
+    made = await gate.ok("south", "POST", "/reports", json={**here, "area": "south"})
+    assert (made["match"], made["case"] != case["id"], made["nearby"]) == ("created", True, [])
+    joining = {**here, "area": "south", "join": case["id"]}
+    assert await gate.refused("south", "POST", "/reports", json=joining) == (403, "forbidden")
+    seen = await gate.ok("operator", "POST", "/reports", json={**here, "area": "", "contact": {"name": "Li"}})
+    assert (seen["case"], seen["nearby"]) == (case["id"], [made["case"]])
+    caller = await north(gate, "operator")
+    path = f"/reports/{seen['id']}"
+    assert (await gate.ok(caller, "GET", path))["nearby"] == [], "what lies in south is not named"
+    assert (await gate.ok(caller, "GET", f"/reports?case={case['id']}"))["items"][0]["nearby"] == []
+    assert (await gate.ok(caller, "GET", f"{path}/contact"))["name"] == "Li"
+    assert await gate.refused("south", "GET", path) == (403, "forbidden")
+    assert await gate.refused("south", "GET", f"{path}/contact") == (403, "forbidden")

@@ -140,6 +140,21 @@ async def test_the_way_back_is_of_one_browser_and_goes_once(tmp_path: Path) -> N
         assert (await come(provider, mine)).is_success
 
 
+@pytest.mark.parametrize("body", [b"<html>", b'{"keys":' * 10_000, b'{"keys":"\xff"}', b'{"keys":[]}'])
+@pytest.mark.parametrize("where", ["metadata", "keys", "token"])
+async def test_a_provider_that_cannot_be_understood_is_said_so(
+    where: str, body: bytes, tmp_path: Path
+) -> None:
+    provider = LoginProvider(odd={where: body})
+    provider.claims["groups"] = ["ops"]
+    async with serving(provider), city(tmp_path, provider) as gate, Browser(gate) as browser:
+        if where == "metadata":
+            assert await browser.refused("GET", "/session/oidc") == (503, "unavailable")
+            return
+        answer = await come(provider, browser)
+        assert (answer.status_code, word(answer)) == (503, "unavailable")
+
+
 async def test_a_provider_that_is_away_or_not_allowed_is_said_so(tmp_path: Path) -> None:
     provider = LoginProvider()
     async with serving(provider), city(tmp_path, provider) as gate, Browser(gate) as browser:

@@ -56,6 +56,20 @@ async def test_what_cannot_be_is_refused_with_the_reason(gate: Gate) -> None:
     assert (await gate.ok("viewer", "GET", f"{RULE_PATH}/parameters"))["items"] == []
 
 
+async def test_a_parameter_that_is_not_there_is_neither_set_nor_reset(gate: Gate) -> None:
+    path = f"{RULE_PATH}/parameters/angle"
+    said = []
+    for method, where, wish in (("PUT", path, {"value": 20, **WHY}), ("POST", f"{path}/reset", WHY)):
+        answer = await gate.call("operator", method, f"/api/v1{where}", json=wish)
+        body = answer.json()
+        said.append((answer.status_code, body["type"], body["field"], body["detail"]))
+    told = "rule manhole-open has no parameter 'angle'; it has: limit"
+    assert said == [(422, "urn:citygate:invalid", "name", told)] * 2
+    unknown = "/rules/nothing/parameters/limit/reset"
+    assert await gate.refused("operator", "POST", unknown, json=WHY) == (404, "not-found")
+    assert (await gate.ok("viewer", "GET", f"{path}/versions"))["items"] == []
+
+
 async def test_a_version_is_drafted_compared_published_and_rolled_back(gate: Gate) -> None:
     version = await draft(gate, hold="5m", zh="井盖移位")
     found = (await gate.ok("viewer", "GET", f"{RULE_PATH}/diff", params={"before": 1, "after": version}))[

@@ -179,6 +179,18 @@ async def test_the_newest_value_is_read(gate: Gate) -> None:
     assert await gate.refused("viewer", "GET", "/devices/M2/latest") == (404, "not-found")
 
 
+async def test_a_day_of_every_minute_is_one_page(gate: Gate) -> None:
+    await gate.device("M1")
+    for hour in range(24):
+        ages = range(60 * (24 - hour), 60 * (23 - hour), -1)
+        await gate.push(*(item(gate, age=60 * age, tilt=age % 90) for age in ages))
+    page = await gate.ok("viewer", "GET", "/devices/M1/readings?limit=2000")
+    assert (len(page["items"]), page["after"]) == (
+        1_438,
+        "",
+    )  # the span ends a minute from now, for clocks ahead of ours
+
+
 async def test_a_span_is_read_by_pages_without_loss(gate: Gate) -> None:
     await gate.device("M0")
     await gate.device("M1")

@@ -13,6 +13,7 @@ from drivers.telemetry import HOUR
 from gateway.api import open311
 from gateway.api.auth import ROLES, Permission
 from gateway.api.http import RESOURCES
+from gateway.api.resource import API
 from gateway.registry.roles import Role
 from tests.gateway.api.gate import Gate
 from tests.gateway.api.people import user
@@ -28,7 +29,7 @@ def declared(dependant: Dependant) -> list[tuple[Permission, bool]]:
 
 
 ROUTES = {
-    f"{min(route.methods or ())} {route.path}": route
+    f"{min(route.methods or ())} {route.path.removeprefix(API)}": route
     for module in (*RESOURCES, open311)
     for route in module.router.routes
     if isinstance(route, APIRoute)
@@ -95,7 +96,7 @@ async def asked(
         more = {"content": line.body, **TEXT}
     if headers:
         more["headers"] = {**more.get("headers", {}), **headers}
-    prefix = "" if where.startswith(open311.router.prefix) else "/api/v1"
+    prefix = "" if where.startswith(open311.router.prefix) else API
     return await gate.call(None, method, f"{prefix}{where}", secret=secret, **more)
 
 

@@ -149,9 +149,9 @@ TABLE: Final[dict[str, Line]] = {
     # dispatch
     "GET /reports": Line(P.READ, Reach.ONE, path="/reports?case={case}"),
     "POST /reports": Line(
-        P.OPERATE, Reach.ONE, 422, body={"category": "dragons", "text": "x", "area": "north", "address": "x"}
+        P.REPORT, Reach.ONE, 422, body={"category": "dragons", "text": "x", "area": "north", "address": "x"}
     ),
-    "GET /reports/categories": Line(P.READ, Reach.ANY),
+    "GET /reports/categories": Line(P.SELF, Reach.ANY),
     "GET /reports/{id}": Line(P.READ, Reach.ANY, 404, "/reports/999999"),
     "GET /reports/{id}/contact": Line(P.OPERATE, Reach.ANY, 404, "/reports/999999/contact"),
     "GET /visits": Line(P.READ, Reach.ANY),
@@ -276,4 +276,36 @@ TABLE: Final[dict[str, Line]] = {
         P.OPEN, Reach.ANY, 404, "/open311/v2/tokens/none.json?jurisdiction_id=gate"
     ),
     "POST /alarms/{id}/unsuppress": Line(P.OPERATE, Reach.ONE, 409, "/alarms/{alarm}/unsuppress", STALE),
+}
+
+LATER: Final = {"revision": "99"}  # nobody has seen it yet
+
+PAGES: Final[
+    dict[str, Line]
+] = {  # of the console, whose bodies are forms; a token has no session and no account
+    "GET /": Line(P.READ, Reach.LIST, mark="M1"),
+    "GET /cases": Line(P.READ, Reach.LIST, mark="M1"),
+    "GET /cases/{id}": Line(P.READ, Reach.ONE, path="/cases/{case}"),
+    "POST /cases/{id}": Line(P.WORK, Reach.ONE, 409, "/cases/{case}", {**LATER, "event": "start"}),
+    "POST /cases/{id}/photos": Line(P.WORK, Reach.ONE, 422, "/cases/{case}/photos", {"photo": ""}),
+    "GET /alarms": Line(P.READ, Reach.LIST, mark="M1"),
+    "GET /alarms/{id}": Line(P.READ, Reach.ONE, path="/alarms/{alarm}"),
+    "POST /alarms/{id}": Line(
+        P.OPERATE, Reach.ONE, 409, "/alarms/{alarm}", {**LATER, "event": "acknowledge"}
+    ),
+    "GET /mine": Line(P.READ, Reach.ANY),
+    "POST /visits": Line(P.WORK, Reach.ANY, 409, body={"crew": "nobody", "cases": "1"}),
+    "POST /visits/{id}": Line(P.WORK, Reach.ANY, 404, "/visits/999999", {"event": "start"}),
+    "GET /account": Line(P.SELF, Reach.ANY, 409),
+    "POST /account/password": Line(P.SELF, Reach.ANY, 409, body={"old": "x", "new": "y", "again": "y"}),
+    "POST /account/totp": Line(P.SELF, Reach.ANY, 409),
+    "POST /account/totp/confirm": Line(P.SELF, Reach.ANY, 409, body={"code": "000000"}),
+    "POST /account/totp/remove": Line(P.SELF, Reach.ANY, 409, body={"password": "x"}),
+    "POST /account/sessions/{id}": Line(P.SELF, Reach.ANY, 409, "/account/sessions/1"),
+    "POST /account/language": Line(P.SELF, Reach.ANY, 409, body={"language": "en"}),
+    "GET /login": Line(P.OPEN, Reach.ANY),
+    "POST /login": Line(P.OPEN, Reach.ANY, 401, body={"name": "{caller}", "password": "x"}),
+    "POST /logout": Line(P.SELF, Reach.ANY, 303),
+    "POST /language": Line(P.OPEN, Reach.ANY, 303, body={"lang": "en"}),
+    "GET /static/{name}": Line(P.OPEN, Reach.ANY, path="/static/citygate.css"),
 }

@@ -60,6 +60,84 @@ async def too_few_verdicts_give_no_value_and_say_so(town: City) -> None:
     assert min(alarms.values()) < 2
 
 
+NEW: dict[str, Any] = {
+    "id": "dust-breeze",
+    "family": "dust",
+    "when": "wind_speed > limit",
+    "limit": {"value": 14, "unit": "m/s", "min": 1, "max": 50},
+    "severity": "minor",
+    "alarm": "windTooStrong",
+    "source": "a try",
+    "en": "Breeze",
+    "zh": "微风",
+}
+
+
+async def judged(town: City, rule: str, **wish: Any) -> tuple[int, tuple[int, int]]:
+    """The job's number; alarms of the old line and of the new one."""
+    number = await asked(town, f"/rules/{rule}/backtest", **wish)
+    job = await finished(town, number)
+    assert job["state"] == "done", job["error"]
+    return number, (job["report"]["old"]["alarms"], job["report"]["new"]["alarms"])
+
+
+async def a_rule_that_was_never_in_force_is_judged_beside_nothing(town: City) -> int:
+    assert (await judged(town, NEW["id"], document=NEW))[1] == (0, 1)
+    wish = {"document": NEW, "reason": "a try", "draft": True}
+    draft = await town.remote.post(f"/rules/{NEW['id']}/versions", json=wish)
+    assert draft.status_code == 201, draft.text
+    nothing = await town.remote.post(f"/rules/{NEW['id']}/backtest", json={"since": moment("00:00")})
+    assert nothing.status_code == 404
+    assert "give the version or the document" in nothing.json()["detail"]
+    number, alarms = await judged(town, NEW["id"], version=1, against="current", set={"limit": 11})
+    assert alarms == (0, 2)
+    return number
+
+
+async def a_rule_that_was_withdrawn_said_what_it_said(town: City) -> None:
+    (await town.remote.post(f"/rules/{WINDY}/withdraw", json={"reason": "a try"})).raise_for_status()
+    assert (await judged(town, WINDY, version=1, set={"limit": "14 m/s"}))[1] == (2, 1)
+
+
+async def what_the_author_was_shown_stays_with_the_change(town: City, number: int) -> None:
+    set_ = f"/rules/{WINDY}/parameters/limit"
+    change = {"value": "14 m/s", "reason": "gusts are no wind", "backtest": number}
+    (await town.remote.put(set_, json=change)).raise_for_status()
+    (newest,) = (await town.remote.get(f"{set_}/versions")).json()["items"]
+    kept = newest["backtest"]
+    assert (kept["number"], kept["old"]["alarms"], kept["new"]["alarms"], kept["removed"]) == (
+        number,
+        2,
+        1,
+        1,
+    )
+    other = await town.remote.put("/rules/dust-pm10-high/parameters/limit", json={**change, "value": 120})
+    unknown = await town.remote.put(set_, json={**change, "backtest": 70})
+    assert [each.status_code for each in (other, unknown)] == [422, 404]
+    (await town.remote.post(f"{set_}/reset", json={"reason": "as it was"})).raise_for_status()
+
+
+async def a_draft_keeps_what_was_shown_to_whoever_publishes_it(town: City, number: int) -> None:
+    path = f"/rules/{NEW['id']}"
+    wish = {"version": 1, "reason": "it is quiet", "backtest": number}
+    (await town.remote.post(f"{path}/publish", json=wish)).raise_for_status()
+    wish = {"document": NEW, "reason": "again", "backtest": number}
+    (await town.remote.post(f"{path}/versions", json=wish)).raise_for_status()
+    wish = {"document": NEW, "reason": "without"}
+    (await town.remote.post(f"{path}/versions", json=wish)).raise_for_status()
+    kept = [one["backtest"] for one in (await town.remote.get(f"{path}/versions")).json()["items"]]
+    assert kept[0] is None
+    assert [(one["number"], one["new"]["alarms"]) for one in kept[1:]] == [(number, 2)] * 2
+
+
+async def a_version_is_of_the_rule_and_there_is_one(town: City) -> None:
+    wish = {"since": moment("00:00")}
+    both = await town.remote.post(f"/rules/{WINDY}/backtest", json={**wish, "version": 1, "document": NEW})
+    other = await town.remote.post(f"/rules/{WINDY}/backtest", json={**wish, "document": NEW})
+    gone = await town.remote.post(f"/rules/{WINDY}/backtest", json={**wish, "version": 70})
+    assert [each.status_code for each in (both, other, gone)] == [422, 422, 404]
+
+
 async def what_is_no_rule_or_no_value_is_refused_at_once(town: City) -> None:
     wish = {"since": moment("00:00")}
     unknown = await town.remote.post("/rules/no-such-rule/backtest", json=wish)
@@ -82,6 +160,11 @@ async def test_a_backtest_says_what_a_change_would_have_done(tmp_path: Path) -> 
         await an_area_alone_is_looked_at(town)
         await too_few_verdicts_give_no_value_and_say_so(town)
         await what_is_no_rule_or_no_value_is_refused_at_once(town)
+        await what_the_author_was_shown_stays_with_the_change(town, number)
+        await a_version_is_of_the_rule_and_there_is_one(town)
+        tried = await a_rule_that_was_never_in_force_is_judged_beside_nothing(town)
+        await a_draft_keeps_what_was_shown_to_whoever_publishes_it(town, tried)
+        await a_rule_that_was_withdrawn_said_what_it_said(town)
     assert job["state"] == "done", job["error"]
     report = job["report"]
     assert (report["old"]["alarms"], report["new"]["alarms"]) == (2, 1)

@@ -23,7 +23,7 @@ def at(day: int, hour: int, minute: int = 0) -> int:
 
 
 RUNNING = {"state": "dispatched", "deadline": at(21, 12), "allowed": 2 * HOUR, "clock_from": at(21, 10)}
-LAMP = {**RUNNING, "template": "lamp-out", "allowed": 16 * HOUR, "deadline": at(23, 10)}
+LAMP = {**RUNNING, "template": "lamp-out", "unit": "work_day", "allowed": 16 * HOUR, "deadline": at(23, 10)}
 
 
 SAID: list[tuple[int, dict[str, Any], Kind, str]] = [
@@ -54,7 +54,7 @@ SAID: list[tuple[int, dict[str, Any], Kind, str]] = [
     (at(21, 9), {"state": "repaired", "verification": "person"}, Kind.PERSON, "a person must verify it"),
     (at(21, 9), {"state": "verified"}, Kind.CLOSE, "verified, not closed yet"),
     (at(21, 9), {"state": "closed", "closed": at(21, 8)}, Kind.OVER, "closed 09-21 08:00"),
-    (at(21, 9), {**LAMP, "template": "gone by now"}, Kind.RUNNING, "2 working d 1 h left"),
+    (at(21, 9), {**LAMP, "template": "gone by now", "unit": None}, Kind.RUNNING, "2 working d 1 h left"),
 ]
 
 

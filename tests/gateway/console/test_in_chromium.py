@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from base64 import b32decode
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 from playwright.async_api import Page
 
+from drivers.telemetry import SECOND
 from gateway.console.sheet import POLICY
+from gateway.registry import totp
 from tests.gateway.api.people import PASSWORD
 from tests.gateway.console import chromium
 from tests.scenarios.city import City, city
@@ -17,6 +22,7 @@ pytestmark = pytest.mark.peer("chromium")
 
 QUICK = {"people": {"argon2_memory_kb": 8, "argon2_passes": 1}}
 LEAK = "井盖丢失 <script>document.title='broken'</script>"
+LOWEST = 56  # px of the header's first line
 WIDEST = 390  # px of the phone: nothing is wider, so nothing scrolls sideways
 
 
@@ -138,6 +144,58 @@ async def test_nothing_runs_and_nothing_is_too_small_or_too_wide(tmp_path: Path)
         await follow_a_link_from_elsewhere(page, f"{origin}/cases/{case['id']}")
 
 
+async def test_an_account_is_looked_after_on_a_phone(tmp_path: Path) -> None:
+    async with (
+        city(tmp_path, "17:00", **QUICK) as town,
+        chromium.served(town) as origin,
+        chromium.browser() as browser,
+    ):
+        lin = {"name": "lin.wei@dispatch.tianping.example", "password": PASSWORD}
+        assert (await town.remote.post("/users", json={**lin, "role": "supervisor"})).is_success
+        async with httpx.AsyncClient(base_url=f"{origin}/api/v1") as elsewhere:
+            assert (await elsewhere.post("/session", json=lin)).is_success
+        page, watch = await chromium.tab(browser, "en", chromium.PHONE, java_script_enabled=True)
+        await log_in(page, origin, lin["name"])
+        bar = await page.locator(".bar").bounding_box()
+        assert bar is not None
+        assert bar["height"] == LOWEST, "however long a name, the header's first line is one line"
+        await page.click("header a.who")
+        await fits_a_thumb(page, tmp_path, "account-phone-en")
+        await page.click("section:has(#second) button")
+        await fits_a_thumb(page, tmp_path, "account-key-phone-en")
+        uri = await page.get_attribute("a[href^='otpauth:']", "href")
+        assert uri is not None
+        await page.fill("[name=code]", code_of(uri, town.clock.now()))
+        await page.click("section:has(#second) button.main")
+        assert await page.locator("section:has(#second) li").count() == 10
+        await fits_a_thumb(page, tmp_path, "account-codes-phone-en")
+        await page.click("section:has(#sessions) li button")
+        assert await page.inner_text(".notice") == "Logged out there."
+        assert await page.locator("section:has(#sessions) li").count() == 1
+        await page.select_option("[name=language]", "zh")
+        await page.click("section:has(#language) button")
+        assert await page.inner_text(".notice") == "语言设置已保存。"
+        await page.click("section:has(#password) summary")
+        for name, value in (("old", PASSWORD), ("new", "seven green buoys"), ("again", "seven grey buoys")):
+            await page.fill(f"[name={name}]", value)
+        await page.click("section:has(#password) button")
+        assert "两次输入的新密码不一致" in await page.inner_text(".notice")
+        await fits_a_thumb(page, tmp_path, "account-phone-zh")
+        assert (watch.asked, watch.said) == ({origin}, [])
+
+
+def code_of(uri: str, now: int) -> str:
+    """What a phone with this key shows."""
+    (key,) = parse_qs(urlsplit(uri).query)["secret"]
+    return totp.code(b32decode(key), totp.step_of(now / SECOND))
+
+
+async def fits_a_thumb(page: Page, folder: Path, name: str) -> None:
+    assert await page.evaluate("document.documentElement.scrollWidth") == WIDEST, name
+    assert not await page.evaluate(SMALL), name
+    await shown(page, folder, name)
+
+
 async def follow_a_link_from_elsewhere(page: Page, url: str) -> None:
     """Such as one in a message that is read in a browser."""
     html = f'<!doctype html><title>mail</title><a href="{url}">case</a>'
@@ -147,6 +205,6 @@ async def follow_a_link_from_elsewhere(page: Page, url: str) -> None:
     await page.wait_for_selector(".timeline")
 
 
-SMALL = """() => [...document.querySelectorAll("button, input:not([type=hidden], [type=checkbox]), select, nav a, summary")]
+SMALL = """() => [...document.querySelectorAll("button, input:not([type=hidden], [type=checkbox]), select, nav a, a.who, summary")]
   .filter(one => one.checkVisibility() && one.getBoundingClientRect().height < 44)
   .map(one => one.outerHTML)"""  # what a thumb would miss

@@ -25,6 +25,8 @@ from gateway.cases.visits import VisitState
 from gateway.console.actions import ALARM_EVENTS
 from gateway.console.due import Kind
 from gateway.console.words import WORDS
+from gateway.registry.roles import PEOPLE
+from gateway.registry.users import LANGUAGES
 
 TEMPLATES = {
     file.name: file.read_text(encoding="utf-8")
@@ -61,6 +63,8 @@ def test_no_word_is_kept_that_no_page_says() -> None:
         ("doubt", Doubt),
         ("due", Kind),
         ("extra", LimitUnit),
+        ("role", PEOPLE),
+        ("language", LANGUAGES),
     ],
 )
 def test_every_value_has_its_words(kind: str, values: Iterable[str]) -> None:

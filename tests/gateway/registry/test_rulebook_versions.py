@@ -216,6 +216,18 @@ async def test_a_version_that_a_standing_value_does_not_fit_is_refused(book: Rul
     assert (await book.write(narrow, *ANN)).version == 2
 
 
+async def test_a_value_whose_parameter_is_gone_can_be_taken_away(book: Rulebook) -> None:
+    await book.override("dust-high", "limit", "area:xuhui", 120, *ANN)
+    await book.write(
+        {**{name: HIGH[name] for name in HIGH if name != "limit"}, "when": "pm10 > 150 ug/m3"}, *ANN
+    )
+    with pytest.raises(Invalid, match="has no parameter 'limit'; it has: none"):
+        await book.override("dust-high", "limit", "area:xuhui", 130, *ANN)
+    assert [one.value for one in await book.overrides()] == [120]
+    await book.override("dust-high", "limit", "area:xuhui", None, *ANN)
+    assert await book.overrides() == []
+
+
 @pytest.mark.parametrize(
     ("value", "says"),
     [
