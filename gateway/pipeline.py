@@ -26,7 +26,7 @@ from gateway.cases.record import Change
 from gateway.clock import CityClock, Verdict
 from gateway.decoding import Decoding, Readings
 from gateway.derived import Derived
-from gateway.errors import StoreError
+from gateway.errors import StoreError, Unavailable
 from gateway.history.duck import History, Kept
 from gateway.ingest.inbox import Frame, Inbox, Origin
 from gateway.ingest.quarantine import Quarantine
@@ -79,14 +79,14 @@ class Parts:
     metrics: Metrics
     snapshots: Path
     publish: Callable[[Sequence[Change], Sequence[Batch]], None]
-    reply: Callable[[Connection, Replies, int], None]
+    reply: Callable[[Connection, Replies, int], Replies]  # gives those that answer no command
 
 
 class Announcement(NamedTuple):
-    """Control rows from outside the flow, and who waits until they are in the log."""
+    """Control rows from outside the flow, and who waits until they are in the log. done: "", or why they never will be."""
 
     controls: Sequence[Control]
-    done: asyncio.Future[None]
+    done: asyncio.Future[str]
 
 
 class Pipeline:
@@ -97,6 +97,8 @@ class Pipeline:
         self._stopping = False
         self.stalled: str | None = None  # why history cannot be written at the moment
         self._announced: list[Announcement] = []
+        self._hearing: list[Announcement] = []  # of the tick that runs
+        self._over = ""  # why there are no ticks any more
         self._began = 0.0
         self.beat = 0.0  # real seconds of the last sign of life: a tick begun, or a commit tried again
         self.sweeps = 0
@@ -111,18 +113,25 @@ class Pipeline:
 
     async def run(self) -> None:
         """Tick until stopped."""
-        while not self._stopping:
-            await self._pace()
-            await self.tick()
+        try:
+            while not self._stopping:
+                await self._pace()
+                await self.tick()
+        except BaseException as error:
+            self._end(f"the pipeline has failed: {error!r}")
+            raise
 
     async def stop(self, running: asyncio.Task[None]) -> None:
         """Finish the tick that runs and what has arrived since, then save: the next start replays nothing."""
         self._stopping = True
         self.parts.inbox.arrived()
         await asyncio.wait([running])
-        if running.exception() is None and not self.stalled:
-            await self.tick()
-            await self._save(at_once=True)
+        try:
+            if running.exception() is None and not self.stalled:
+                await self.tick()
+                await self._save(at_once=True)
+        finally:
+            self._end("the gateway stops")
         if self._saving is not None:
             await asyncio.wait([self._saving])
 
@@ -130,11 +139,11 @@ class Pipeline:
         """One turn of the flow."""
         p = self.parts
         frames = p.inbox.take(self.settings.max_readings)
-        announced, self._announced = self._announced, []
+        self._hearing, self._announced = self._announced, []
         controls: list[Control] = [*self.timekeeper.look()]
         p.derived.offsets.trusted = p.clock.verdict is Verdict.TOGETHER
         controls += p.derived.offsets.turned()
-        controls += [control for announcement in announced for control in announcement.controls]
+        controls += [control for announcement in self._hearing for control in announcement.controls]
         controls = [*ended(controls, frames, p.clock.now()), *controls]
         for control in controls:
             p.derived.order.control(control)
@@ -155,9 +164,7 @@ class Pipeline:
         changes = await self._record(transitions, decoded.replies, now)
         with p.metrics.stages["settle"].time():
             _settle(frames, refusals)
-        for announcement in announced:
-            if not announcement.done.done():
-                announcement.done.set_result(None)
+        _tell(self._hearing, "")
         p.publish(changes, batches)
         p.metrics.tick.observe(p.clock.monotonic() - self._began)
         self._tally.ticked(self.number, frames, kept, transitions)
@@ -172,11 +179,23 @@ class Pipeline:
         return self.parts.clock.monotonic() - self._safe_since if behind else 0.0
 
     async def announce(self, controls: Sequence[Control]) -> None:
-        """Put control rows into the log; returns once they are durable and in force."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Put control rows into the log; returns once they are durable and in force.
+
+        Raises Unavailable where no tick will hear of them any more, or the one that heard failed.
+        """
+        done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._announced.append(Announcement(controls, done))
         self.parts.inbox.arrived()
-        await done
+        if self._over:
+            self._end(self._over)
+        if why := await done:
+            raise Unavailable(f"history hears of no change any more: {why}; start the gateway again")
+
+    def _end(self, why: str) -> None:
+        """Nobody waits for a tick that will not come. The first reason stands."""
+        self._over = self._over or why
+        _tell([*self._hearing, *self._announced], self._over)
+        self._hearing, self._announced = [], []
 
     async def replay(self) -> int:
         """Rebuild the derived state at start; transitions that the desk missed are applied. Returns ticks replayed."""
@@ -270,28 +289,33 @@ class Pipeline:
 
     def _quarantine(self, frames: Sequence[Frame], refusals: Sequence[Refusal], now: int) -> None:
         for refusal in refusals:
-            frame = frames[refusal.frame]
-            entry = frame.lane and self.parts.directory.by_index(frame.lane.family, frame.device)
-            device = entry.id if entry else frame.who
-            self.parts.quarantine.note(
-                refusal.reason, now, device, frame.origin.address, frame.topic, frame.payload, refusal.detail
-            )
+            self._note(frames[refusal.frame], refusal.reason, refusal.detail, now)
+
+    def _note(self, frame: Frame, reason: Reason, detail: str, now: int) -> None:
+        entry = frame.lane and self.parts.directory.by_index(frame.lane.family, frame.device)
+        device = entry.id if entry else frame.who
+        address = frame.origin.address
+        self.parts.quarantine.note(reason, now, device, address, frame.topic, frame.payload, detail)
 
     async def _record(self, transitions: list[Transition], replies: Replies, now: int) -> list[Change]:
-        """One SQL transaction, and only if something changed."""
+        """One SQL transaction, and only if something changed; what it says is counted once it is done."""
         p = self.parts
         if not transitions and not replies and not p.quarantine.pending:
             return []
 
-        def write(conn: Connection) -> list[Change]:
+        def write(conn: Connection) -> tuple[list[Change], Replies]:
             changes = self._apply(conn, transitions, now)
             horizon.reach(conn, now)
-            p.reply(conn, replies, now)
+            unasked = p.reply(conn, replies, now)
             p.quarantine.flush(conn)
-            return changes
+            return changes, unasked
 
         with p.metrics.stages["record"].time():
-            return await self._surely("operations", lambda: p.store.write(write))
+            changes, unasked = await self._surely("operations", lambda: p.store.write(write))
+        for frame, reply in unasked:
+            detail = f"no command {reply.id!r:.40} was sent to this device"
+            self._note(frame, Reason.NO_REPLY_EXPECTED, detail, now)
+        return changes
 
     def _apply(self, conn: Connection, transitions: Sequence[Transition], now: int) -> list[Change]:
         """What a shadow says is counted, and nobody hears of it."""
@@ -333,6 +357,12 @@ def _conflicts(readings: Sequence[Readings], kept: Sequence[Kept]) -> list[Refus
             detail = f"{', '.join(names)} of the reading at {int(source.batch.time[row])} came again with another value"
             refusals.append(Refusal(frame, Reason.CONFLICT, detail, whole=frame not in standing))
     return refusals
+
+
+def _tell(announcements: Sequence[Announcement], why: str) -> None:
+    for announcement in announcements:
+        if not announcement.done.done():
+            announcement.done.set_result(why)
 
 
 def _settle(frames: Sequence[Frame], refusals: Sequence[Refusal]) -> None:

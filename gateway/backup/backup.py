@@ -32,11 +32,16 @@ from gateway.history import hot, snapshot, tables
 from gateway.history.compaction import Compactor
 from gateway.history.duck import History
 from gateway.history.manifest import Part
-from gateway.store.checkpoints import KEY
+from gateway.notify import links
+from gateway.store import checkpoints
 from gateway.store.store import Store
 
 NICE: Final = 10  # of the thread that copies: ticks go first
-STATE: Final = "*.json"  # files at the top of the data folder that say how far a mirror or forward has come
+STATE: Final = (  # files at the top of the data folder; all else there is made anew
+    "*.json",  # how far a mirror or forward has come
+    checkpoints.KEY,
+    links.KEY_FILE,  # links that went out open what they opened
+)
 
 Result = TypeVar("Result")
 
@@ -206,8 +211,9 @@ class _Copy:
         return newest
 
     def _take_state(self) -> None:
-        for path in sorted([*self.origin.data.glob(STATE), *self.origin.data.glob(KEY)]):
+        for path in sorted(path for names in STATE for path in self.origin.data.glob(names)):
             made = self.into.scratch(f"{inventory.DATA}/{path.name}")
+            made.touch(bundle.PRIVATE)  # before there is a key in it
             made.write_bytes(path.read_bytes())
             self._kept(self.into.keep(f"{inventory.DATA}/{path.name}"))
 

@@ -18,7 +18,7 @@ HOT: Final = "history/hot"
 PARTS: Final = "history/parts"
 SNAPSHOTS: Final = "snapshots"
 PHOTOS: Final = "photos"
-DATA: Final = "data"  # what else lay at the top of the data folder: cursors
+DATA: Final = "data"  # what else lay at the top of the data folder: cursors, keys
 
 
 class File(Struct, frozen=True):

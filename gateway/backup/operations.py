@@ -8,12 +8,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from alembic.migration import MigrationContext
 from sqlalchemy import URL, Connection, NullPool, create_engine, func, insert, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.errors import StoreError
-from gateway.store.migrate import upgrade
+from gateway.store.migrate import revision_of, upgrade
 from gateway.store.schema import metadata
 
 PAGES: Final = 1024  # copied at once
@@ -122,7 +121,7 @@ def counts(conn: Connection) -> dict[str, int]:
 def described(path: Path) -> tuple[str, dict[str, int]]:
     """Of a copy: (revision of its schema, rows by table)."""
     with file(path) as connection:
-        return MigrationContext.configure(connection).get_current_revision() or "", counts(connection)
+        return revision_of(connection), counts(connection)
 
 
 def faults(conn: Connection) -> list[str]:

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from drivers.telemetry import SECOND, Family, Float64, Int64
+from gateway import foreign
 from gateway.errors import LinkError
 from gateway.history.mirror_settings import Dialect, MirrorSettings
 
@@ -65,8 +66,8 @@ class _Http:
                     raise LinkError(f"{answer.status_code} {answer.text:.300}")
                 for line in answer.iter_lines():
                     if line:
-                        yield msgspec.json.decode(line, type=shape)
-        except (httpx.HTTPError, msgspec.DecodeError) as error:
+                        yield foreign.read(line, shape, "the mirror's answer")
+        except httpx.HTTPError as error:
             raise LinkError(f"the mirror cannot be asked: {error}") from error
 
 

@@ -34,6 +34,8 @@ class Quarantine:
         self.sparing = False  # the disk is nearly full: refusals are counted, samples are not kept
         self._kept = kept
         self._buffer: deque[dict[str, object]] = deque()
+        self._sent: list[dict[str, object]] = []  # the last flush; its transaction may have failed
+        self._mark: int | None = None  # the row by which the table tells whether it has them
         self._newest, self._flushed = 0, -SECOND  # µs of the last sample, and of the last that was flushed
         self._second: dict[Reason, tuple[int, int]] = {}  # of its last sample, and how many in it
         self._stranger: Stranger | None = None
@@ -77,19 +79,30 @@ class Quarantine:
         return bool(self._buffer) and self._newest - self._flushed >= SECOND
 
     def flush(self, conn: Connection) -> None:
-        """Write the samples; the oldest rows beyond the bound go."""
-        rows = [self._buffer.popleft() for _ in range(len(self._buffer))]
+        """Write the samples, with those of the last flush that the table has not; the oldest rows beyond the bound go.
+
+        Part of the writer's transactions only: no two at once.
+        """
+        if self._mark is not None and _has(conn, self._mark):
+            self._sent = []
+        rows, self._mark = self._sent, None
+        while self._buffer and len(rows) < BUFFERED:
+            rows.append(self._buffer.popleft())
         if not rows:
             return
         self._flushed = self._newest
         conn.execute(insert(quarantine), rows)
-        newest = select(func.max(quarantine.c.id)).scalar_subquery()
+        self._mark = newest = conn.scalars(select(func.max(quarantine.c.id))).one()
         conn.execute(delete(quarantine).where(quarantine.c.id <= newest - self._kept))
 
+    def clear(self, conn: Connection) -> None:
+        """All samples go: their space is needed."""
+        self._sent, self._mark = [], None
+        conn.execute(delete(quarantine))
 
-def clear(conn: Connection) -> None:
-    """All samples go: their space is needed."""
-    conn.execute(delete(quarantine))
+
+def _has(conn: Connection, row: int) -> bool:
+    return conn.scalar(select(quarantine.c.id).where(quarantine.c.id == row)) is not None
 
 
 def _storable(text: str, length: int) -> str:

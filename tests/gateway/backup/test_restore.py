@@ -11,13 +11,15 @@ import pytest
 from typer.testing import CliRunner
 
 from drivers.products import catalog
+from drivers.telemetry import SECOND
 from gateway.backup import inventory
 from gateway.backup.backup import Backup, Taken
 from gateway.backup.restore import Restored, Wish, restore
-from gateway.cli import app
+from gateway.cli.commands import app
 from gateway.clock import CityClock
 from gateway.errors import CitygateError, Conflict, Invalid, StoreError
 from gateway.history.settings import HistorySettings
+from gateway.notify.links import Link
 from gateway.store.store import Store
 from tests.gateway.store.postgres import Server
 from tests.scenarios.city import City, city, moment
@@ -163,6 +165,26 @@ async def test_compaction_waits_for_a_backup_and_goes_on_after_it(tmp_path: Path
         assert compacting is not None
         assert await compacting > 0
     assert dict((await rise(tmp_path / "copy", tmp_path / "risen")).checked)["readings"] == 4
+
+
+@pytest.mark.parametrize("name", ["copy", "copy.tar"])
+async def test_keys_come_along_and_stay_private(tmp_path: Path, name: str) -> None:
+    """A link that was sent still opens its alarm, and checkpoints are of the same gateway."""
+    notify = {"log": [], "base_url": "https://city.example"}
+    link = Link("alarm:1", "duty", moment("04:00") // SECOND)
+    if name == "copy":
+        (tmp_path / name).mkdir(mode=0o755)  # others may look into it
+    async with city(tmp_path / "data", "02:00", notify=notify) as town:
+        core = town.gateway.core
+        word, signer = core.links.sign(link), core.checkpoints.public
+        await taken(town.gateway.backup, tmp_path / name)
+    done = await rise(tmp_path / name, tmp_path / "risen")
+    assert {file.name for file in done.contents.files} >= {"data/audit.key", "data/links.key"}
+    keys = [path for path in await asyncio.to_thread(files, tmp_path) if path.suffix == ".key"]
+    assert {path.stat().st_mode & 0o777 for path in keys} == {0o600}
+    async with city(tmp_path / "risen", "03:00", notify=notify) as risen:
+        core = risen.gateway.core
+        assert (core.links.read(word, core.clock.now()), core.checkpoints.public) == (link, signer)
 
 
 @pytest.mark.peer("postgresql")

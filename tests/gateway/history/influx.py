@@ -38,6 +38,7 @@ class Influx:
         self.hanging = threading.Event()  # requests wait while it is clear
         self.hanging.set()
         self.port = 0
+        self.odd = b""  # a line of its answers that nobody can read
 
     def settings(self, **more: Any) -> MirrorSettings:
         url = f"http://127.0.0.1:{self.port}"
@@ -125,7 +126,7 @@ class Handler(BaseHTTPRequestHandler):
         asked = {key: value[0] for key, value in parse_qs(urlsplit(self.path).query).items()}
         assert (asked["db"], asked["epoch"], asked["chunked"]) == ("citygate", "u", "true")
         answers = [json.dumps(answer).encode() + b"\n" for answer in self.fake.query(asked["q"])]
-        self._send(200, b"".join(answers))
+        self._send(200, b"".join(answers) + self.fake.odd)
 
     def _answer(self, status: int, answer: dict[str, str]) -> None:
         self._send(status, json.dumps(answer).encode() if answer else b"")

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from drivers.telemetry import DAY, HOUR
 from gateway.app import App
-from gateway.cli import app
+from gateway.cli.commands import app
 from gateway.clock import CityClock
 from gateway.config import Config
 from tests.gateway.history.influx import TOKEN, Influx, influx

@@ -206,6 +206,18 @@ async def test_204_and_dropped_is_found_and_repaired_by_a_rewind(tmp_path: Path,
         assert (await it.differences(), it.mirror.passed()) == ([], 6)
 
 
+@pytest.mark.parametrize("odd", [b"<html>\n", b'{"results":' * 10_000, b'[{"results":"\xff"}]\n'])
+async def test_a_mirror_that_cannot_be_understood_is_a_link_that_fails(
+    odd: bytes, tmp_path: Path, server: Influx
+) -> None:
+    async with following(tmp_path, server.settings()) as it:
+        await it.it.commit(1, day_of(30, MAY_1, seed=1).take(np.arange(2)))
+        await it.catch_up()
+        server.odd = odd
+        with pytest.raises(LinkError, match="the mirror's answer cannot be read"):
+            await it.differences()
+
+
 async def test_after_72_hours_of_absence_the_newest_comes_first_and_nothing_is_missing(
     tmp_path: Path, server: Influx
 ) -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Connection, create_engine, func, select
+from sqlalchemy import Connection, create_engine, func, select, text
+from sqlalchemy.exc import OperationalError
 
 from drivers.refusal import Reason
 from drivers.telemetry import SECOND
@@ -101,3 +102,62 @@ def test_a_flood_of_refusals_asks_for_a_write_once_a_second(conn: Connection) ->
             asked.append(time)
             quarantine.flush(conn)
     assert asked == [0, 1_000_000, 2_000_000]
+
+
+def test_what_was_rolled_back_is_written_again_and_nothing_twice(conn: Connection) -> None:
+    quarantine = Quarantine()
+    note(quarantine, time=0)
+    quarantine.flush(conn)
+    conn.commit()
+    note(quarantine, time=SECOND)
+    for _ in range(2):
+        quarantine.flush(conn)
+        conn.rollback()
+        note(quarantine, time=2 * SECOND)
+    for _ in range(3):  # the second as after a commit that nobody heard of
+        quarantine.flush(conn)
+        conn.commit()
+    assert list(conn.scalars(select(table.c.time).order_by(table.c.id))) == [
+        0,
+        SECOND,
+        2 * SECOND,
+        2 * SECOND,
+    ]
+
+
+def test_a_write_that_is_refused_keeps_its_samples(conn: Connection) -> None:
+    quarantine = Quarantine()
+    note(quarantine, time=0)
+    quarantine.flush(conn)
+    conn.commit()
+    note(quarantine, time=SECOND)
+    conn.execute(text("ALTER TABLE quarantine RENAME TO away"))
+    with pytest.raises(OperationalError):
+        quarantine.flush(conn)
+    conn.execute(text("ALTER TABLE away RENAME TO quarantine"))
+    quarantine.flush(conn)
+    assert count(conn) == 2
+
+
+def test_samples_that_cannot_be_written_are_bounded_too(conn: Connection) -> None:
+    quarantine = Quarantine()
+    for n in range(5 * BUFFERED):
+        note(quarantine, time=n * SECOND)
+        if n % (BUFFERED // 2) == 0:
+            quarantine.flush(conn)
+            conn.rollback()
+    quarantine.flush(conn)
+    assert (count(conn), quarantine.waiting) == (BUFFERED, BUFFERED)
+    quarantine.flush(conn)
+    assert (count(conn), quarantine.waiting) == (2 * BUFFERED, 0)
+
+
+def test_what_was_cleared_does_not_come_back(conn: Connection) -> None:
+    quarantine = Quarantine()
+    note(quarantine)
+    quarantine.flush(conn)
+    conn.commit()
+    quarantine.clear(conn)
+    conn.commit()
+    quarantine.flush(conn)
+    assert count(conn) == 0
