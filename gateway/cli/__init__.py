@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from gateway.cli.commands import app, main
+from gateway.cli.lasting import lasting
 
-__all__ = ["app", "main"]
+
+def main() -> None:
+    with lasting():
+        from gateway.cli import commands  # noqa: PLC0415 - only here is it known that what it loads will last
+
+    commands.main()

@@ -17,6 +17,7 @@ from rich.status import Status
 from drivers.telemetry import DAY, SECOND
 from gateway.cli.context import act, read
 from gateway.cli.remote import RefusalError, ask, refusal
+from gateway.cli.tuning import document_of
 from gateway.clock import CityClock
 
 PAUSE: Final = 0.5  # real seconds between two looks at a job
@@ -38,6 +39,12 @@ def backtest(
     since: From,
     to: To = "",
     set_: Set = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="TOML with the rule as it would be; - reads from stdin")
+    ] = None,
+    version: Annotated[
+        int | None, typer.Option("--version", min=1, help="a draft, or an earlier one, as it would be")
+    ] = None,
     scope: Scope = "",
     area: Area = "",
     against: Annotated[
@@ -50,13 +57,25 @@ def backtest(
     ] = None,
     svg: Annotated[Path | None, typer.Option("--svg", help="write the plot")] = None,
 ) -> None:
-    """Judge a rule as it would be over recorded history, beside what it said. Nothing is put in force."""
+    """Judge a rule as it would be, by --set, --file or --version, over recorded history beside what it said. Nothing is put
+
+    in force.
+    """
+    if file is not None and version is not None:
+        raise typer.BadParameter("give --file or --version, not both")
     wish = _span(context, since, to, area) | {"set": _values(set_ or []), "scope": scope, "against": against}
+    if file is not None:
+        wish["document"] = document_of(file, rule)
+    if version is not None:
+        wish["version"] = version
     files = {"days.csv": csv, "changes.csv": changes, "plot.svg": svg}
     job = act(context, lambda remote: _done(remote, f"/rules/{rule}/backtest", wish, files))
     if json_ is not None:
         json_.write_text(json.dumps(job["report"], ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     typer.echo(shown(job["report"]))
+    typer.echo(
+        f"backtest {job['id']}: --backtest {job['id']} of `rules set` and `rules publish` keeps it with the change"
+    )
 
 
 def suggest(

@@ -9,29 +9,25 @@ from typing import Annotated
 import typer
 
 from gateway.cli import (
+    alarms,
     audit,
     backup,
     devices,
     dispatch,
-    drill,
     history,
     instructions,
-    performance,
     products,
     reload,
     report,
     rules,
-    serve,
     tokens,
     users,
     windows,
 )
-from gateway.cli import bench as bench_module
-from gateway.cli import demo as demo_module
 from gateway.cli.context import DEFAULT, log_as, read, reading, run_async
+from gateway.cli.lasting import lasting
 from gateway.config import load
 from gateway.errors import CitygateError, ConfigError
-from simulators.__main__ import main as simulate_main
 
 app = typer.Typer(
     name="citygate", help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
@@ -39,7 +35,7 @@ app = typer.Typer(
 app.add_typer(devices.app, name="devices")
 app.add_typer(instructions.app, name="command")
 app.add_typer(rules.app, name="rules")
-app.add_typer(performance.app, name="alarms")
+app.add_typer(alarms.app, name="alarms")
 app.add_typer(dispatch.responsibility, name="responsibility")
 app.add_typer(dispatch.crews, name="crews")
 app.add_typer(windows.app, name="windows")
@@ -54,7 +50,6 @@ app.command("backup")(backup.take_backup)
 app.command("restore")(backup.restore_backup)
 app.command("products")(products.list_products)
 app.command("decode")(products.decode)
-app.command("drill")(drill.drill)
 
 ConfigFile = Annotated[
     Path, typer.Option("--config", "-c", help="configuration file", envvar="CITYGATE_CONFIG")
@@ -72,7 +67,10 @@ def run_gateway(context: typer.Context) -> None:
     """Run the gateway until SIGINT or SIGTERM."""
     config = read(context)
     log_as(config)
-    raise typer.Exit(run_async(serve.serve(config, reading(context))))
+    with lasting():
+        from gateway.cli.serve import serve  # noqa: PLC0415 - slow to load
+
+    raise typer.Exit(run_async(serve(config, reading(context))))
 
 
 @app.command("check")
@@ -106,9 +104,9 @@ def demo(
     json: Annotated[Path | None, typer.Option(help="write the verdict there")] = None,
 ) -> None:
     """A gateway and a simulated city that pushes real MQTT into it, from 17:30 city time, in a fresh directory."""
-    raise typer.Exit(
-        run_async(demo_module.demo(read(context), demo_module.Wish(seconds, seed, speed, devices, json)))
-    )
+    from gateway.cli import demo as show  # noqa: PLC0415 - slow to load
+
+    raise typer.Exit(run_async(show.demo(read(context), show.Wish(seconds, seed, speed, devices, json))))
 
 
 @app.command(
@@ -117,7 +115,24 @@ def demo(
 )
 def simulate(context: typer.Context) -> None:
     """Simulated devices against any address: --devices N --seed S [--faults FILE] --to HOST:PORT …"""
-    raise typer.Exit(simulate_main(context.args))
+    from simulators.__main__ import main as simulators  # noqa: PLC0415 - slow to load
+
+    raise typer.Exit(simulators(context.args))
+
+
+@app.command("drill")
+def drill(
+    file: Annotated[str, typer.Argument(help="a scenario in TOML, or the name of a shipped one")],
+    json: Annotated[Path | None, typer.Option(help="write the score there")] = None,
+    junit: Annotated[
+        Path | None, typer.Option(help="write it there as JUnit XML, a test case a rule")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="another city and other faults than the file's")] = None,
+) -> None:
+    """Play a scenario in virtual time, and score every rule against what really happened."""
+    from gateway.cli.drill import drill as play  # noqa: PLC0415 - slow to load
+
+    play(file, json, junit, seed)
 
 
 @app.command("bench")
@@ -129,7 +144,9 @@ def bench(
     json: Annotated[Path | None, typer.Option(help="write the figures there")] = None,
 ) -> None:
     """Measure this machine: µs a message of each stage, msg/s and latency end to end. Reports, never fails."""
-    run_async(bench_module.bench(seconds, stages_only=stages, json=json))
+    from gateway.cli.bench import bench as measure  # noqa: PLC0415 - slow to load
+
+    run_async(measure(seconds, stages_only=stages, json=json))
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import tempfile
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 import typer
@@ -47,14 +47,7 @@ class Played(Struct, frozen=True):
     speed: float
 
 
-def drill(
-    file: Annotated[str, typer.Argument(help="a scenario in TOML, or the name of a shipped one")],
-    json: Annotated[Path | None, typer.Option(help="write the score there")] = None,
-    junit: Annotated[
-        Path | None, typer.Option(help="write it there as JUnit XML, a test case a rule")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="another city and other faults than the file's")] = None,
-) -> None:
+def drill(file: str, json: Path | None, junit: Path | None, seed: int | None) -> None:
     """Play a scenario in virtual time, and score every rule against what really happened."""
     logging.basicConfig(level=logging.WARNING)
     try:

@@ -9,10 +9,7 @@ import typer
 from gateway.cli.context import act, show
 from gateway.cli.remote import ask
 
-app = typer.Typer(help="Alarms.", no_args_is_help=True)
 
-
-@app.command("performance")
 def performance(
     context: typer.Context,
     since: Annotated[str | None, typer.Option(help="RFC 3339; default: a day before --until")] = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 import typer
@@ -11,10 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from drivers.explain import explain
-from gateway.api.products import ProductView, unhex, view
 from gateway.cli.context import read
 from gateway.clock import CityClock
 from gateway.errors import NotFound
+
+if TYPE_CHECKING:
+    from gateway.api.products import ProductView
 
 REFUSED: Final = 2  # exit code: nothing of the payload is used
 LARGEST: Final = 1 << 20
@@ -27,6 +29,8 @@ def list_products(
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Every product: shipped ones and those of the configuration."""
+    from gateway.api.products import view  # noqa: PLC0415 - slow to load, and needed here only
+
     products = read(context).products()
     found = [view(products[name]) for name in sorted(products) if family in {None, products[name].family}]
     if as_json:
@@ -59,6 +63,8 @@ def decode(
     ] = None,
 ) -> None:
     """What the gateway makes of the payload on standard input, as JSON; exit code 2 where it refuses it."""
+    from gateway.api.products import unhex  # noqa: PLC0415 - slow to load, and needed here only
+
     products = read(context).products()
     if product not in products:
         raise NotFound(f"no product {product!r}; `citygate products` lists them")

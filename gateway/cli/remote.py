@@ -9,8 +9,7 @@ from typing import Any
 
 import httpx
 
-from gateway.app import SOCKET, App
-from gateway.config import Config
+from gateway.config import SOCKET, Config
 from gateway.errors import CitygateError
 
 PATIENCE = 600.0  # seconds; an import of 200,000 devices is one request
@@ -31,6 +30,8 @@ async def client(config: Config) -> AsyncIterator[httpx.AsyncClient]:
         if path.exists() and await _answers(remote):
             yield remote
             return
+    from gateway.app import App  # noqa: PLC0415 - slow to load, and beside a running gateway not needed
+
     async with App(config, listening=False) as gateway:
         transport = httpx.ASGITransport(app=gateway.doors.local)
         async with httpx.AsyncClient(

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from drivers.families import FAMILIES
-from gateway.cases import template
+from gateway.cases.template import Templates
 from gateway.cli import backtest, explain, tuning
 from gateway.cli.context import act, read, show
 from gateway.cli.remote import ask
@@ -55,14 +55,28 @@ def check(
         read_rules(documents, FAMILIES)
     except RulesError as error:
         faults = error.faults
-    others = template.faults(read(context).templates(), documents)
+    faults = sorted([*faults, *_cases(read(context).templates(), documents)], key=lambda fault: fault.place)
     for fault in faults:
         typer.echo(_told(file, source, fault))
-    for other in others:
-        typer.echo(f"{file}: error: {other}")
-    typer.echo(f"{len(documents)} rules, {len(faults) + len(others)} faults")
-    if faults or others:
+    typer.echo(f"{len(documents)} rules, {len(faults)} faults")
+    if faults:
         raise typer.Exit(1)
+
+
+def _cases(templates: Templates, documents: list[dict[str, Any]]) -> list[Fault]:
+    """Rules that would file what nobody has a template for."""
+    known = ", ".join(sorted(templates)) or "none"
+    return [
+        Fault(
+            str(document.get("id", "?")),
+            "case",
+            f"'{case}' is no case template",
+            place=place,
+            remedy=f"known are: {known}",
+        )
+        for place, document in enumerate(documents)
+        if isinstance(case := document.get("case", ""), str) and case and case not in templates
+    ]
 
 
 def _load(file: Path) -> tuple[Source, list[dict[str, Any]]]:

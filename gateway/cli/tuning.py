@@ -20,6 +20,10 @@ Product = Annotated[str, typer.Option("--product", help="only for devices of thi
 Device = Annotated[str, typer.Option("--device", help="only for this device")]
 Areas = Annotated[list[str] | None, typer.Option("--area", help="an area path; may be given more than once")]
 Lang = Annotated[str, typer.Option("--lang", help="en or zh")]
+Backtest = Annotated[
+    int | None,
+    typer.Option("--backtest", min=1, help="number of the one you looked at; kept in short with it"),
+]
 
 
 def _ask(context: typer.Context, method: str, path: str, **given: Any) -> Any:
@@ -52,7 +56,19 @@ def versions(
     for one in _ask(context, "GET", path)["items"]:
         what = f"{one['scope'] or 'city'} = {_value(one['value'])}" if parameter else ""
         restores = f" (restores {one['restores']})" if one["restores"] else ""
-        typer.echo(f"v{one['version']:<4} {what:<32} {one['author']:<16} {one['reason']}{restores}")
+        typer.echo(
+            f"v{one['version']:<4} {what:<32} {one['author']:<16} {one['reason']}{restores}{shown(one)}"
+        )
+
+
+def shown(one: dict[str, Any]) -> str:
+    """What its author was shown of it."""
+    if not (found := one["backtest"]):
+        return ""
+    changed = ", ".join(
+        f"{name} {found['old'][name]} to {found['new'][name]}" for name in ("alarms", "cases")
+    )
+    return f" (backtest {found['number']}: {changed})"
 
 
 def _value(value: float | None) -> str:
@@ -102,12 +118,14 @@ def set_value(
     area: Area = "",
     product: Product = "",
     device: Device = "",
+    backtest: Backtest = None,
 ) -> None:
     """Set a parameter in a scope: the city, an area, a product or a device; the most specific wins."""
     name, equals, value = setting.partition("=")
     if not equals:
         raise typer.BadParameter(f"expected NAME=VALUE, found {setting!r}")
-    wish = {"scope": scope_of(area, product, device), "value": value.strip(), "reason": reason}
+    wish: dict[str, Any] = {"scope": scope_of(area, product, device), "value": value.strip()}
+    wish |= {"reason": reason, "backtest": backtest}
     show(_ask(context, "PUT", _parameter(rule, name.strip()), json=wish))
 
 
@@ -134,20 +152,22 @@ def publish(
         Path | None, typer.Option("--file", help="TOML with the rule; - reads from stdin")
     ] = None,
     draft: Annotated[bool, typer.Option("--draft", help="keep it, and put it in force nowhere")] = False,
+    backtest: Backtest = None,
 ) -> None:
     """Put a new version in force: a draft by its number, or the rule of this id in a file."""
     if (version is None) == (file is None):
         raise typer.BadParameter("give --version or --file")
     if file is None:
-        wish: dict[str, Any] = {"version": version, "reason": reason}
+        wish: dict[str, Any] = {"version": version, "reason": reason, "backtest": backtest}
         typer.echo(_stands(_ask(context, "POST", f"{_rule(rule)}/publish", json=wish)))
         return
-    wish = {"document": _document(file, rule), "reason": reason, "draft": draft}
+    wish = {"document": document_of(file, rule), "reason": reason, "draft": draft, "backtest": backtest}
     one = _ask(context, "POST", f"{_rule(rule)}/versions", json=wish)
     typer.echo(f"{rule} v{one['version']} {'drafted' if draft else 'published'}")
 
 
-def _document(file: Path, rule: str) -> dict[str, Any]:
+def document_of(file: Path, rule: str) -> dict[str, Any]:
+    """The one rule of this id in a file of rules; - is stdin."""
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
         found = [one for one in tomllib.loads(text).get("rule", []) if one.get("id") == rule]

@@ -18,13 +18,12 @@ from gateway.backtest.occurrences import occurrences, pairs
 from gateway.backtest.prepare import Wish, prepare
 from gateway.backtest.processes import Processes
 from gateway.backtest.settings import BacktestSettings
+from gateway.cli.bench import part
 from gateway.cli.bench.figure import Figure, of
 from gateway.clock import CityClock
 from gateway.errors import CitygateError
-from gateway.history import parquet
 from gateway.history.duck import History
 from gateway.history.manifest import Part
-from gateway.history.parquet import Place
 from gateway.history.settings import HistorySettings
 from rules import packs
 from rules.backtest import RECORDED, Version
@@ -120,18 +119,9 @@ def _parts(
     rng: np.random.Generator,
 ) -> Iterator[Part]:
     for half, some in enumerate(np.array_split(np.arange(stations), 2)):
-        con.register("made", _columns(_day(family, some, day, rng)))
-        names = ", ".join(
-            [
-                "tick, device, time, received, kind, flags",
-                *(f'nullif("{p.name}", \'nan\'::DOUBLE) AS "{p.name}", "{p.name}_q"' for p in family.points),
-            ]
-        )
-        place = Place(history.shelf.folder, family, FIRST_DAY + day, half + 1)
-        part = parquet.write(con, f"SELECT {names} FROM made", place, settled=True)  # noqa: S608
-        con.unregister("made")
-        assert part is not None
-        yield part
+        batch = _day(family, some, day, rng)
+        tick = 2 + (batch.received - FIRST_DAY * DAY) // MINUTE  # one a minute of receipt
+        yield part.write(con, history, batch, tick, half + 1, settled=True)
 
 
 def _day(family: Family, stations: Any, day: int, rng: np.random.Generator) -> Batch:
@@ -150,15 +140,3 @@ def _day(family: Family, stations: Any, day: int, rng: np.random.Generator) -> B
     pm10 = family.index["pm10"]
     batch.values[pm10] = np.round(batch.values[pm10] + np.where(dusty, high, 0.0), 1)
     return batch
-
-
-def _columns(batch: Batch) -> dict[str, Any]:
-    """As DuckDB takes them. Ticks: one a minute of receipt."""
-    found: dict[str, Any] = {
-        name: getattr(batch, name) for name in ("device", "time", "received", "kind", "flags")
-    }
-    found["tick"] = 2 + (batch.received - FIRST_DAY * DAY) // MINUTE
-    for row, point in enumerate(batch.family.points):
-        found[point.name] = batch.values[row]
-        found[f"{point.name}_q"] = batch.quality[row]
-    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from asyncio.subprocess import DEVNULL
+from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -40,6 +40,7 @@ class Flood:
 
     def __init__(self, folder: Path) -> None:
         self.pid = 0
+        self.process: Process
         self.file = folder / "flood.json"
         self.errors = folder / "flood.errors"
         self.report: dict[str, Any] = {}
@@ -50,14 +51,22 @@ async def flooding(
     service: Service, plan: Plan, secrets: Mapping[str, str], clock: Clock
 ) -> AsyncIterator[Flood]:
     """Connected and sending inside the block. Raises LinkError."""
-    flood = Flood(service.folder)
-    words = service.folder / "secrets.json"
+    async with started(service.folder, service.port, plan, secrets) as flood:
+        await _connected(service, plan, flood, clock)
+        yield flood
+
+
+@asynccontextmanager
+async def started(folder: Path, port: int, plan: Plan, secrets: Mapping[str, str]) -> AsyncIterator[Flood]:
+    """On its way to whoever listens there; gone after the block, with its report. Raises LinkError."""
+    flood = Flood(folder)
+    words = folder / "secrets.json"
     words.write_text(json.dumps(secrets), encoding="utf-8")
     given: dict[str, object] = {
         "--mode": "flood",
         "--devices": plan.connections,
         "--seed": SEED,
-        "--to": f"127.0.0.1:{service.port}",
+        "--to": f"127.0.0.1:{port}",
         "--secrets": words,
         "--rate": plan.rate,
         "--burst": plan.burst,
@@ -66,13 +75,13 @@ async def flooding(
         "--report": flood.file,
     }
     arguments = [str(word) for pair in given.items() for word in pair]
+    flood.file.unlink(missing_ok=True)
     with flood.errors.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "simulators", *arguments), stdin=DEVNULL, stdout=DEVNULL, stderr=file
         )
-    flood.pid = process.pid
+    flood.pid, flood.process = process.pid, process
     try:
-        await _connected(service, plan, process, clock)
         yield flood
     finally:
         await end(process)
@@ -81,12 +90,12 @@ async def flooding(
     flood.report = json.loads(flood.file.read_text("utf-8"))
 
 
-async def _connected(service: Service, plan: Plan, process: asyncio.subprocess.Process, clock: Clock) -> None:
+async def _connected(service: Service, plan: Plan, flood: Flood, clock: Clock) -> None:
     """All connections stand and the first messages are acknowledged."""
     patience = 30.0 + plan.connections / SLOWEST
     began, (before,) = clock.monotonic(), await service.counts("citygate_acked_total")
     there = 0.0
-    while clock.monotonic() - began < patience and process.returncode is None:
+    while clock.monotonic() - began < patience and flood.process.returncode is None:
         there, acked = await service.counts("citygate_mqtt_connections", "citygate_acked_total")
         if there >= plan.connections and acked > before:
             return

@@ -139,7 +139,7 @@ async def measure(load: Load, seconds: float, observe: Observe | None = None) ->
 async def _seen(load: Load, seconds: float) -> Seen:
     clock = CityClock()
     async with running() as service:
-        secrets = await _enrol(service, load.plan.connections, clock)
+        secrets = await enrol(service, load.plan.connections, clock)
         ours = await probe.enrol(service, {"alarms": 1, "gaps": probe.STROKES}.get(load.watch, 0))
         async with (
             flooding(service, load.plan, secrets, clock) as flood,
@@ -151,7 +151,7 @@ async def _seen(load: Load, seconds: float) -> Seen:
         return seen
 
 
-async def _enrol(service: Service, n: int, clock: Clock) -> dict[str, str]:
+async def enrol(service: Service, n: int, clock: Clock) -> dict[str, str]:
     """The city's devices, through the import that a city would use; secrets by device."""
     roll = io.StringIO()
     City.build(n, SEED, clock.now()).write_registry(roll)

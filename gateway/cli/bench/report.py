@@ -64,7 +64,7 @@ def table(title: str, figures: Sequence[Figure]) -> Table:
 def _number(value: float | None, unit: str) -> str:
     if value is None:
         return ""
-    digits = 2 if unit in {"µs", "x"} else 1 if unit in {"ms", "s"} else 0
+    digits = 2 if unit in {"µs", "x", "bytes"} else 1 if unit in {"ms", "s"} else 0
     return f"{value:,.{digits}f} {unit}"
 
 

@@ -10,8 +10,10 @@ from rich.console import Console
 from gateway.cli.bench import loads, report
 from gateway.cli.bench.backtest import backtests
 from gateway.cli.bench.bare import Size
+from gateway.cli.bench.day import days
 from gateway.cli.bench.figure import Figure
 from gateway.cli.bench.hj212 import hj212
+from gateway.cli.bench.link import links
 from gateway.cli.bench.million import million
 from gateway.cli.bench.modbus import modbus
 from gateway.cli.bench.month import month
@@ -35,12 +37,14 @@ async def bench(seconds: float, *, stages_only: bool, json: Path | None = None, 
     if not stages_only:
         groups["restart"] = [*await restarts(), *await million()]
         report.show(console, "from the start of the process; 10,000 devices, or a million", groups["restart"])
-        groups["history"] = await backtests()
-        report.show(console, "a rule judged anew over history", groups["history"])
+        groups["history"] = [*await backtests(), *await days(seconds)]
+        report.show(console, "history: a rule judged anew, a day asked for, a row kept", groups["history"])
         groups["drill"] = await month()
         report.show(console, "a city in virtual time, times real time", groups["drill"])
         groups["loads"] = await _loads(seconds)
         report.show(console, "end to end, QoS 1, ack after commit, whole readings", groups["loads"])
+        groups["link"] = await links()
+        report.show(console, "through a broker, QoS 1, ack after commit", groups["link"])
         groups["field"] = [*await modbus(seconds), *await hj212(seconds)]
         report.show(console, "field protocols, through the whole gateway", groups["field"])
     if json is not None:

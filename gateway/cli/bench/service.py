@@ -16,7 +16,7 @@ from typing import Final
 import httpx
 from msgspec import Struct
 
-from gateway.app import SOCKET
+from gateway.config import SOCKET
 from gateway.errors import LinkError
 
 START: Final = 60.0  # real seconds that the gateway may take to listen

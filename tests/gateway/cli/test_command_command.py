@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.app import App
-from gateway.cli import app
+from gateway.cli.commands import app
 from gateway.cli.remote import RefusalError
 from gateway.config import Config
 from gateway.registry.roles import Role

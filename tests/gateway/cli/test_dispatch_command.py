@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli import app
+from gateway.cli.commands import app
 from gateway.cli.remote import RefusalError
 
 TABLE = "area,family,cause,department,crew\n,,,市城管,\nxuhui,,cover-danger,排水处,夜班\n"

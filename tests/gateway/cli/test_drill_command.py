@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from drivers.telemetry import DAY
-from gateway.cli import app
 from gateway.cli.bench import month
+from gateway.cli.commands import app
 from simulators.drill.drill import Drill
 from simulators.drill.scenario import find, read
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli import app
+from gateway.cli.commands import app
 from gateway.cli.joining import lag
 from gateway.cli.remote import RefusalError
 from gateway.registry import stranger_rows

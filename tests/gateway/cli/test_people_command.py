@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.app import App
-from gateway.cli import app
+from gateway.cli.commands import app
 from gateway.cli.remote import RefusalError
 from gateway.config import load
 
@@ -108,6 +108,8 @@ def the_audit_is_read_and_proved(one: Administrator, tmp_path: Path) -> None:
     one.types("token", "create", "robot", "--role", "viewer", "--area", "xuhui", "--owner", "li")
     assert "user:li" in one.types("audit", "list", "--object", "user:")
     assert "xuhui" in one.types("token", "list")
+    one.types("token", "create", "portal", "--role", "reporter")
+    assert " portal                   reporter " in one.types("token", "list")
     assert one.types("audit", "verify").endswith("nothing was altered\n")
     assert str(kept) in one.types("audit", "verify", "--checkpoint", str(kept))
     database = sqlite3.connect(one.folder / "operations.sqlite")

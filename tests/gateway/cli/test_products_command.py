@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from drivers.products import catalog
-from gateway.cli import app
+from gateway.cli.commands import app
 from gateway.errors import CitygateError, Invalid, NotFound
 from tests.drivers.lorawan.frames import enveloped, published
 

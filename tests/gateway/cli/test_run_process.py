@@ -17,7 +17,7 @@ import httpx
 import paho.mqtt.publish as mqtt
 from typer.testing import CliRunner, Result
 
-from gateway.cli import app
+from gateway.cli.commands import app
 from gateway.cli.remote import running
 from gateway.clock import CityClock
 from tests.conftest import ROOT
