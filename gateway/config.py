@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -24,6 +24,7 @@ from gateway.backtest.settings import BacktestSettings
 from gateway.cases import template
 from gateway.cases.settings import DeskSettings
 from gateway.commands.settings import CommandSettings
+from gateway.console.words import WORDS
 from gateway.decoding import PayloadSettings
 from gateway.errors import ConfigError
 from gateway.evaluation.settings import EvaluationSettings
@@ -36,13 +37,19 @@ from gateway.ingest.link_settings import LinkSettings
 from gateway.ingest.logins import LoginSettings
 from gateway.ingest.modbus_settings import ModbusSettings
 from gateway.log import SECRET
+from gateway.notify import labels
+from gateway.notify.labels import LabelSettings
 from gateway.notify.open311_settings import Open311Settings
+from gateway.notify.open311_words import STATES
 from gateway.notify.settings import NotifySettings
+from gateway.notify.text import WORDS as MESSAGES
 from gateway.pipeline import PipelineSettings
 from gateway.registry.joining_settings import JoiningSettings
 from gateway.registry.people_settings import PeopleSettings
 from gateway.registry.rule_settings import RuleSettings
 from rules import correlate
+
+SOCKET: Final = "citygate.sock"  # in the data directory: where a running gateway is spoken to
 
 _TABLE = re.compile(r"^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
 _KEY = re.compile(r"^\s*([A-Za-z0-9_\-\"'.]+)\s*=")
@@ -148,6 +155,7 @@ class Config(Section):
     backtest: BacktestSettings = BacktestSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     notify: NotifySettings = NotifySettings()
+    labels: LabelSettings = LabelSettings()
     open311: Open311Settings = Open311Settings()
     modbus: tuple[ModbusSettings, ...] = ()
     product: list[dict[str, Any]] = Field(default_factory=list)
@@ -163,6 +171,19 @@ class Config(Section):
         except (KeyError, ValueError, OSError) as error:
             raise ValueError(f"no time zone {zone!r}; use a name such as Asia/Shanghai") from error
         return zone
+
+    @field_validator("notify")
+    @classmethod
+    def _escalations_known(cls, notify: NotifySettings, info: ValidationInfo) -> NotifySettings:
+        desk: DeskSettings = info.data.get("desk", DeskSettings())
+        known = {step.to for step in desk.escalation}
+        strange = sorted({word for each in notify.channels for word in each.escalations} - known)
+        if strange and "desk" in info.data:
+            said = ", ".join(sorted(known)) or "none"
+            raise ValueError(
+                f"escalations: no step of desk.escalation is for {strange[0]} (there are: {said})"
+            )
+        return notify
 
     @field_validator("open311")
     @classmethod
@@ -237,6 +258,11 @@ def load(path: Path) -> Config:
         faults += _faults_of(path, read)
     if config is not None:
         faults += [f"{path}: {fault}" for fault in modbus_settings.faults(config.modbus)]
+    if config is not None:
+        faults += [
+            f"{path}:{line_of(text, ['labels', *key.split('.')])}: labels.{key}: {fault}"
+            for key, fault in labels.faults(config.labels, {**STATES, **MESSAGES, **WORDS})
+        ]
     if config is not None and not faults:
         faults = _faults_of(path, config.links)
     if faults or config is None:

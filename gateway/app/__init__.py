@@ -1,4 +1,3 @@
 from gateway.app.app import App
-from gateway.app.core import SOCKET
 
-__all__ = ["SOCKET", "App"]
+__all__ = ["App"]

@@ -158,4 +158,5 @@ class App:
             events=core.events,
             zone=core.config.zone,
             idempotency=core.config.idempotency,
+            labels=core.labels,
         )

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from drivers.families import FAMILIES
 from drivers.refusal import Reason
-from drivers.telemetry import DAY, SECOND, Batch
+from drivers.telemetry import DAY, LAST_JUDGED, SECOND, Batch
 from gateway.api.people import People
 from gateway.api.provider import Provider
 from gateway.api.stream import Hub
@@ -28,7 +28,7 @@ from gateway.cases.desk import Desk
 from gateway.cases.explanations import Explanations
 from gateway.cases.facts import Facts
 from gateway.cases.photos import Album
-from gateway.cases.record import Change, Message
+from gateway.cases.record import Change, Message, Pulse
 from gateway.clock import CityClock
 from gateway.commands.commands import Commands
 from gateway.commands.linkage import Linkage
@@ -45,11 +45,12 @@ from gateway.history.sink import Refused
 from gateway.ingest.inbox import Inbox
 from gateway.ingest.logins import Logins
 from gateway.ingest.presence import Presence
-from gateway.ingest.quarantine import Quarantine, clear
+from gateway.ingest.quarantine import Quarantine
 from gateway.metrics import Metrics
 from gateway.notify.cloudevents import Events
 from gateway.notify.flow import Flow, channels
-from gateway.notify.links import Links
+from gateway.notify.labels import Labels
+from gateway.notify.links import KEY_FILE, Links
 from gateway.notify.outbox import Outbox
 from gateway.notify.publish import Publishing
 from gateway.offsets import Offsets
@@ -69,8 +70,6 @@ from rules.control import Control, GatewayUp
 from rules.document import read_rules
 from rules.order import Order
 from rules.parameters import PRESET
-
-SOCKET: Final = "citygate.sock"
 
 
 class Core:
@@ -129,15 +128,17 @@ class Core:
             config.templates(),
             config.desk_settings(),
             describe=self.facts,
+            listen=self.pulse,
             post=self._post,
             correlation=config.correlation(),
         )
         self.album = Album(config.data / "photos")
-        self.links = Links(config.data / "links.key", config.notify.base_url, config.notify.link_life)
+        self.links = Links(config.data / KEY_FILE, config.notify.base_url, config.notify.link_life)
+        self.labels = Labels(config.labels)
         self.events = Events(config.notify.source, config.notify.base_url)
         self.flow = Flow(
             self.store,
-            channels(config.notify, clock, config.zone, self.links, self.events),
+            channels(config.notify, clock, config.zone, self.links, self.events, self.labels),
             config.notify,
             clock,
             random.SystemRandom(),
@@ -272,29 +273,28 @@ class Core:
         known = self.derived.latest.get(family, index)
         return max((one.time for name, one in known.items() if name != "online"), default=None)
 
+    def pulse(self, family: str, index: int) -> Pulse:
+        known = self.derived.latest.get(family, index).values()
+        heard = max((one.time for one in known if one.quality <= LAST_JUDGED), default=None)
+        return Pulse(heard, self.derived.order.interval(family, index))
+
     def _post(self, conn: Connection, messages: Sequence[Message], now: int) -> None:
         self.publishing.post(conn, self.explanations.told(messages), now)
 
-    def _reply(self, conn: Connection, replies: Replies, now: int) -> None:
+    def _reply(self, conn: Connection, replies: Replies, now: int) -> Replies:
+        """Gives those that answer no command."""
+        unasked = []
         for frame, reply in replies:
             assert frame.lane is not None
             entry = self.directory.by_index(frame.lane.family, frame.device)
-            device = entry.id if entry else ""
-            if not self.commands.answer(conn, device, reply, now):
-                self.quarantine.note(
-                    Reason.NO_REPLY_EXPECTED,
-                    now,
-                    device,
-                    frame.origin.address,
-                    frame.topic,
-                    frame.payload,
-                    f"no command {reply.id!r:.40} was sent to this device",
-                )
+            if not self.commands.answer(conn, entry.id if entry else "", reply, now):
+                unasked.append((frame, reply))
+        return unasked
 
     async def _spare_samples(self, sparing: bool) -> None:
         self.quarantine.sparing = sparing
         if sparing:
-            await self.store.write(clear)
+            await self.store.write(self.quarantine.clear)
 
     def _unmirrored(self, point: Refused) -> None:
         now, line = self.clock.now(), point.line.encode()

@@ -12,7 +12,8 @@ from drivers.dialogue import decode_command
 from drivers.lorawan.codec import Frames
 from drivers.lorawan.downlinks import Fate
 from drivers.mqtt.topics import command_topic
-from gateway.app.core import SOCKET, Core
+from gateway.app.core import Core
+from gateway.config import SOCKET
 from gateway.ingest.endpoint import Endpoint
 from gateway.ingest.hj212_server import Hj212Server
 from gateway.ingest.hj212_settings import Hj212Settings

@@ -65,6 +65,7 @@ class Live:
             Part(("pipeline",), self._pipeline),
             Part(tuple(f"history.{key}" for key in HISTORY), self._history),
             Part(("desk", "case", "fold", "inhibit"), self._desk),
+            Part(("labels",), self._labels),
             Part(("notify",), self._notify),
             Part(("commands",), self._commands),
             Part(("evaluation",), self._evaluation),
@@ -102,6 +103,9 @@ class Live:
     async def _desk(self, config: Config) -> None:
         await self.core.change_desk(config)
 
+    async def _labels(self, config: Config) -> None:
+        self.core.labels.change(config.labels)
+
     async def _notify(self, config: Config) -> None:
         """What is on its way goes out once more; channels that are gone keep what waits for them."""
         core = self.core
@@ -114,7 +118,7 @@ class Live:
         await asyncio.wait([self._notifying])
         core.flow = Flow(
             core.store,
-            channels(config.notify, core.clock, config.zone, core.links, core.events),
+            channels(config.notify, core.clock, config.zone, core.links, core.events, core.labels),
             config.notify,
             core.clock,
             random.SystemRandom(),

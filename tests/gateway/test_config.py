@@ -58,6 +58,18 @@ def test_what_is_no_toml_says_where(tmp_path: Path) -> None:
         load(tmp_path / "absent.toml")
 
 
+def test_a_channel_listens_for_words_that_some_step_says(tmp_path: Path) -> None:
+    file = tmp_path / "city.toml"
+    text = (
+        '[desk]\nescalation = [{ at = 1, to = "ward" }]\n[[notify.log]]\nname = "a"\nescalations = ["%s"]\n'
+    )
+    file.write_text(text % "ward", encoding="utf-8")
+    assert load(file).notify.log[0].escalations == ("ward",)
+    file.write_text(text % "mayor", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"no step of desk.escalation is for mayor \(there are: ward\)"):
+        load(file)
+
+
 def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "city.toml"
     file.write_text("[http]\nport = 8081\n", encoding="utf-8")

@@ -16,6 +16,7 @@ from drivers.telemetry import HOUR, MINUTE, SECOND
 from gateway import log
 from gateway.app import App
 from gateway.config import Config, load
+from gateway.console.words import WORDS
 from gateway.errors import ConfigError
 from gateway.notify.channels.log import LogChannel
 from gateway.store.schema.registry import audit
@@ -94,6 +95,8 @@ low_mb = 3
 memory_mb = 512
 [desk]
 stale = "1h"
+[labels]
+zh."state.repaired" = "待核实"
 [[case]]
 id = "cover-danger"
 limit = { amount = 9, unit = "urgent_hour" }
@@ -108,16 +111,19 @@ limit = { amount = 9, unit = "urgent_hour" }
             "history.keep_days",
             "history.low_mb",
             "desk.stale",
+            "labels.zh",
             "case",
         }
         assert core.derived.order.ahead == 5 * SECOND
         assert (core.pipeline.settings.tick_ms, core.inbox.bound) == (7, 900)
         assert core.desk.settings.stale == HOUR
+        assert core.labels.word(WORDS, "state.repaired", "zh") == "待核实"
         assert core.desk.casework.templates["cover-danger"].limit.amount == 9
         assert core.desk.casework.clock.zone.key == "Asia/Shanghai"
         town.write()
         await gateway.reload()
         assert core.desk.settings.stale == 30 * MINUTE
+        assert core.labels.word(WORDS, "state.repaired", "zh") == "待核查"
         trail = await core.store.read(
             lambda conn: list(conn.scalars(select(audit.c.detail).where(audit.c.object == "config:file")))
         )
