@@ -55,14 +55,15 @@ def _complete(case: Case, start: int, template: Template, clock: WorkClock) -> i
 def unheard(conn: Connection, case: Case, listen: Listen, now: int) -> int | None:
     """When to look again (µs UTC), where a device of the case has not spoken as it should; None where all have.
 
-    Each must have been heard since the proof began, and lately: within LAPSES of its own intervals.
+    Each must have been heard since its alarms were over, and lately: within LAPSES of its own intervals. A cover that
+    speaks once a day, and whenever it is moved, need not speak again. Seen as at the proof's own time, however late we look.
     """
-    start = max(case.quiet_since or 0, case.repaired or 0)
+    start, proof = case.quiet_since or 0, now if case.proof is None else case.proof
     c = alarm.c
     members = select(c.family, c.idx).where(c.case == case.id).distinct()
     for family, index in conn.execute(members):
         pulse = listen(family, index)
-        if pulse.heard is None or pulse.heard < max(start, now - round(LAPSES * pulse.interval)):
+        if pulse.heard is None or pulse.heard < max(start, proof - round(LAPSES * pulse.interval)):
             return now + max(MINUTE, pulse.interval // PATIENCE)
     return None
 

@@ -49,6 +49,7 @@ class Manholes:
             "distance": SHAFT - watched["water_level"],
             "ch4": np.maximum(1.2 + 1.2 * gas, 0),
             "h2s": np.maximum(0.4 + 0.5 * gas, 0),
+            "o2": 20.6 - 0.3 * np.abs(gas),
             "temperature": 0.6 * self._weather.temperature(time) + 7,
             "battery": battery,
             "battery_voltage": 3.42 + 0.0022 * battery,

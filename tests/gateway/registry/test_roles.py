@@ -30,6 +30,6 @@ def test_a_name_that_begins_alike_is_another_area() -> None:
 
 
 def test_roles_are_in_order() -> None:
-    assert list(Role) == ["viewer", "crew", "operator", "supervisor", "admin"]
+    assert list(Role) == ["reporter", "viewer", "crew", "operator", "supervisor", "admin"]
     assert least(Role.ADMIN, Role.CREW) is Role.CREW
     assert least(Role.VIEWER, Role.SUPERVISOR) is Role.VIEWER
