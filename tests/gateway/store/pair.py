@@ -63,7 +63,7 @@ class Node:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         subprocess.run(["ipcrm", "-m", lines[6].split()[1]], check=False, stderr=subprocess.DEVNULL)
-        for left in ("", ".lock"):  # a dead process may keep its number for a while, and would seem to hold them
+        for left in ("", ".lock"):  # a dead process keeps its number for a while, as if it held them
             (self._folder / f".s.PGSQL.{self.port}{left}").unlink(missing_ok=True)
 
     def ask(self, *statements: str) -> list[tuple[object, ...]]:
