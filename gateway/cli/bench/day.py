@@ -27,6 +27,7 @@ from gateway.config import Config
 from gateway.errors import CitygateError, LinkError
 from gateway.history.duck import History
 from gateway.history.manifest import Part
+from gateway.history.settings import HistorySettings
 from rules.control import GatewayUp
 from simulators.world.city import City
 
@@ -107,7 +108,7 @@ def _parts(
     rng: np.random.Generator,
 ) -> Iterator[Part]:
     """Of yesterday one a range of devices, settled; of today one a span of all devices, as they become parts by and by."""
-    everyone, most = city.cohorts[family].everyone(), 1_000_000
+    everyone, most = city.cohorts[family].everyone(), HistorySettings().part_rows
     midnight = minutes.stop // DAY * DAY
     past, today = (
         np.array([t for t in minutes if (t < midnight) == over], np.int64) for over in (True, False)
