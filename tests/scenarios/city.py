@@ -18,7 +18,7 @@ from gateway.config import Config
 
 ZONE = ZoneInfo("Asia/Shanghai")
 MIDNIGHT = datetime(2026, 9, 22, tzinfo=ZONE)  # a Tuesday
-ROUNDS = 400  # of 10 ms real time: how long an expectation is waited for
+ROUNDS = 3_000  # of 10 ms real time: how long an expectation is waited for
 
 
 class HandClock(CityClock):
