@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Any, Final
 
 import msgspec
+import numpy as np
 from fastapi import Path, Query
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
@@ -197,17 +198,22 @@ def _page(found: Readings, device: str, start: int, skipped: int, limit: int) ->
 
 def _rows(found: Readings, name: Callable[[int], str | None]) -> Iterator[dict[str, Any]]:
     """name: id of a device by its index; None = not for this caller."""
-    values, quality = found.values.T.tolist(), found.quality.T.tolist()
+    carried = np.flatnonzero(
+        (found.quality != Quality.ABSENT).any(axis=1)
+    )  # a device has few of its family's points
+    points = [found.points[point] for point in carried]
+    values, quality = found.values[carried].T.tolist(), found.quality[carried].T.tolist()
     columns = (found.device, found.time, found.kind, found.received, found.tick, found.flags)
     rows = zip(*(column.tolist() for column in columns), values, quality, strict=True)
     for device, time, kind, received, tick, flags, numbers, grades in rows:
         if (said := name(device)) is None:
             continue
-        carried = [
-            (point, number, grade)
-            for point, number, grade in zip(found.points, numbers, grades, strict=True)
-            if grade != Quality.ABSENT
-        ]
+        given = dict(zip(points, numbers, strict=True))
+        doubts = (
+            {point: grade for point, grade in zip(points, grades, strict=True) if grade}
+            if any(grades)
+            else {}
+        )
         yield {
             "device": said,
             "time": time,
@@ -215,9 +221,20 @@ def _rows(found: Readings, name: Callable[[int], str | None]) -> Iterator[dict[s
             "received": received,
             "tick": tick,
             "flags": [str(flag.name).lower() for flag in FLAGS if flags & flag] if flags else [],
-            "values": {point: None if number != number else number for point, number, _ in carried},  # noqa: PLR0124 - NaN is not itself
-            "quality": {point: QUALITIES[grade] for point, _, grade in carried if grade},
+            "values": given if not doubts else _present(given, doubts),
+            "quality": {
+                point: QUALITIES[grade] for point, grade in doubts.items() if grade != Quality.ABSENT
+            },
         }
+
+
+def _present(values: dict[str, float], quality: dict[str, int]) -> dict[str, float | None]:
+    """Those that are carried; None where there is no number."""
+    return {
+        point: None if math.isnan(value) else value
+        for point, value in values.items()
+        if quality.get(point) != Quality.ABSENT
+    }
 
 
 def _buckets(found: Buckets) -> Iterator[Bucket]:
