@@ -128,6 +128,7 @@ class Connection(asyncio.Protocol):
         """Also called by the hub, for what it had put aside."""
         hub, client = self._hub, self._client
         if self.over:
+            self.pause()  # what `connection_made` stopped, the loop begins again
             return
         if hub.inbox.paused:
             hub.put_aside(self, data)

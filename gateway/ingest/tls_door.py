@@ -20,6 +20,7 @@ class TlsDoor(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._early = b""  # plain text that came before the connection was told of its transport
         self._lost = False
+        self._shut = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         hub = self._hub
@@ -30,11 +31,14 @@ class TlsDoor(asyncio.Protocol):
             raw.abort()
             return
         raw.pause_reading()
-        work = self._shake_hands(raw) if verdict is Verdict.ENTER else self._wait(raw)
-        self._tasks.start("mqtt-tls", work)
+        self._shut = verdict is Verdict.WAIT
+        self._tasks.start("mqtt-tls", self._wait(raw) if self._shut else self._shake_hands(raw))
 
     def data_received(self, data: bytes) -> None:
-        self._early += data
+        if not self._shut:
+            self._early += data
+        elif self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()  # what `connection_made` stopped, the loop begins again
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc

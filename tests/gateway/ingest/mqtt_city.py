@@ -94,6 +94,10 @@ class Client:
     def raw(self, data: bytes) -> None:
         self._writer.write(data)
 
+    def unsent(self) -> int:
+        """Bytes that neither the endpoint nor the kernel has taken."""
+        return self._writer.transport.get_write_buffer_size()
+
     async def chunk(self) -> bytes:
         """What one read brings; b"" where the endpoint closed."""
         async with asyncio.timeout(PATIENCE):
@@ -158,8 +162,8 @@ class City:
         voice = Voice(name, ("city/#",), frozenset(devices), None, secrets.digest(SECRET.encode()))
         self.directory.put_voices([voice])
 
-    async def open(self, version: int = V5) -> Client:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.endpoint.port)
+    async def open(self, version: int = V5, *, port: int = 0) -> Client:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port or self.endpoint.port)
         client = Client(version, reader, writer)
         self._clients.append(client)
         return client
