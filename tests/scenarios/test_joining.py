@@ -16,7 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from gateway.app import App
 from gateway.config import Config
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 TOPIC = "city/dust/DU-0077/telemetry"
 
 

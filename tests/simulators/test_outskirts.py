@@ -45,7 +45,7 @@ async def test_what_every_transport_was_promised_is_in_history_once(tmp_path: Pa
             doors = gateway.doors
             ports = doors.endpoint.port, ("lns", secret), doors.stations.port
             speaking = gateway.tasks.start("outskirts", outskirts.run("127.0.0.1", *ports, push))
-            for _ in range(200):
+            for _ in range(1_500):
                 await clock.sleep(0.02)
                 if min(outskirts.counts().values()) >= 3 * 8 and outskirts.sprays:
                     break

@@ -23,7 +23,7 @@ from gateway.registry.directory import Directory, Entry
 from gateway.tasks import Tasks
 from tests.gateway.ingest.mqtt_city import Presence
 
-PATIENCE = 5.0  # real seconds until a test gives up
+PATIENCE = 30.0  # real seconds until a test gives up
 ZONE = "Asia/Shanghai"
 
 

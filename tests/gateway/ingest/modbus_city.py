@@ -24,7 +24,7 @@ from gateway.ingest.modbus_settings import ModbusSettings
 from gateway.tasks import Tasks
 from simulators.modbus_slaves import Fault, Line, Slave
 
-PATIENCE = 5.0  # seconds for what must come
+PATIENCE = 30.0  # seconds for what must come
 
 
 @dataclass

@@ -14,7 +14,7 @@ from simulators.modbus_slaves import Slaves
 from tests.gateway.ingest.modbus_city import line, slaves
 
 UNITS = {"meter": 2, "relay": 3, "inputs": 4}
-ROUNDS = 300  # of 10 ms
+ROUNDS = 3_000  # of 10 ms
 
 
 async def until(app: App, ask: Callable[[], Awaitable[Any]], good: Callable[[Any], bool]) -> Any:

@@ -114,7 +114,7 @@ async def seen(gateway: App) -> dict[str, float]:
     """The newest values of the lamp, once there are any."""
     entry = gateway.core.directory.device(EUI)
     assert entry is not None
-    for _ in range(200):
+    for _ in range(1_500):
         found = gateway.core.derived.latest.get(entry.family, entry.index)
         if found:
             return {name: known.value for name, known in found.items()}

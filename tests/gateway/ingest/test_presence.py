@@ -12,7 +12,7 @@ from gateway.ingest.presence import QUIET, Presence
 from tests.gateway.ingest.mqtt_city import HandClock
 from tests.scenarios.city import City, city, moment
 
-ROUNDS = 400  # of 10 ms: how long the gateway's next look is waited for
+ROUNDS = 3_000  # of 10 ms: how long the gateway's next look is waited for
 
 
 class Who(NamedTuple):
