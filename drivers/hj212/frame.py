@@ -115,6 +115,8 @@ class Framer:
         if line >= 0:
             if line != end and (frame := self._checked(line - _SUM, Tolerance.LENGTH)):
                 return frame
+            if after < 0 and size < end:
+                return None  # a line end within the segment, or a wrong length: the next bytes tell
             return self._damage(line, Reason.BAD_CRC, "" if known else self._wrong(length, line))
         if size > _HEAD + LONGEST + _SUM + 2:
             return self._damage(size, Reason.BAD_FRAME, f"no end of frame within {size} bytes")

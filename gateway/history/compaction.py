@@ -299,11 +299,10 @@ class Compactor:
         parts = [part for part in fold.old if part.first_device <= last and part.last_device >= first]
         cold = self._history.shelf.cold(fold.family, parts)
         rows = f"SELECT * FROM ({cold}) WHERE device BETWEEN {first:d} AND {last:d}"  # noqa: S608
-        return self._write(rows, fold.family, fold.day, settled=fold.settled)
+        group = parquet.ROW_GROUP if fold.settled else parquet.WAITING
+        return self._write(rows, fold.family, fold.day, settled=fold.settled, group=group)
 
-    def _write(
-        self, rows: str, family: Family, day: int, *, settled: bool, group: int = parquet.ROW_GROUP
-    ) -> Part | None:
+    def _write(self, rows: str, family: Family, day: int, *, settled: bool, group: int) -> Part | None:
         key = family.name, day
         if key not in self._numbers:
             query = f"SELECT coalesce(max(n), 0) FROM {manifest.TABLE} WHERE family = ? AND day = ?"  # noqa: S608

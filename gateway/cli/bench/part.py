@@ -30,9 +30,10 @@ def write(
             ),
         ]
     )
+    group = parquet.ROW_GROUP if settled else parquet.WAITING
     con.register("made", _columns(batch, tick))
     try:
-        part = parquet.write(con, f"SELECT {names} FROM made", place, settled=settled)  # noqa: S608
+        part = parquet.write(con, f"SELECT {names} FROM made", place, settled=settled, group=group)  # noqa: S608
     finally:
         con.unregister("made")
     assert part is not None

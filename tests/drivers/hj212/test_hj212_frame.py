@@ -70,6 +70,15 @@ def test_frames_come_back_in_any_cut(messages: list[tuple[bytes, Crc]], step: in
     assert framer.pending <= 2
 
 
+@pytest.mark.parametrize("step", [1, 5, 100])
+def test_a_line_end_within_a_segment_ends_nothing_however_it_is_cut(step: int) -> None:
+    data = bytes(7) + b"\r\n" + bytes(7)
+    stream, framer = encode_frame(data) + GOOD, Framer()
+    found = [one for at in range(0, len(stream), step) for one in framer.feed(stream[at : at + step])]
+    assert [one.data for one in found if isinstance(one, Frame)] == [data, SAMPLE]
+    assert len(found) == 2
+
+
 @pytest.mark.parametrize(
     ("wire", "tolerance"),
     [

@@ -13,7 +13,6 @@ from gateway.clock import CityClock
 from gateway.history.compaction import Compactor
 from gateway.history.duck import Moved
 from gateway.history.manifest import Part
-from gateway.history.parquet import ROW_GROUP
 from gateway.history.settings import HistorySettings
 from tests.gateway.history.committer import tick_of
 from tests.gateway.history.readings import fresh, opened
@@ -25,9 +24,7 @@ POINTS = ("half a file", "file written", "part not listed", "part listed", "file
 class Victim(Compactor):
     point = ""
 
-    def _write(
-        self, rows: str, family: Family, day: int, *, settled: bool, group: int = ROW_GROUP
-    ) -> Part | None:
+    def _write(self, rows: str, family: Family, day: int, *, settled: bool, group: int) -> Part | None:
         if settled:
             self._at("merge begun")
         part = super()._write(rows, family, day, settled=settled, group=group)

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from drivers.telemetry import DAY, HOUR, MINUTE, SECOND, Batch, Kind, Quality
 from gateway.clock import CityClock
 from gateway.errors import StoreError
-from gateway.history import manifest
+from gateway.history import manifest, parquet
 from gateway.history.compaction import Compactor
+from gateway.history.manifest import Part
 from gateway.history.query import Queries
 from gateway.history.settings import HistorySettings
 from rules.control import DeviceRow, Devices
@@ -136,8 +137,18 @@ async def test_a_busy_family_does_not_wait_for_the_end_of_its_day(tmp_path: Path
         assert files(tmp_path) == {it.history.shelf.path(part) for part in parts}
 
 
-async def test_many_small_parts_are_merged_before_their_day_is_over(tmp_path: Path) -> None:
-    """They are small where another family fills the table."""
+async def test_many_small_parts_are_merged_before_their_day_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are small where another family fills the table. Until the day is over one device is found in few rows."""
+    groups: list[int] = []
+
+    def write(*given: Any, group: int, **more: Any) -> Part | None:
+        groups.append(group)
+        return written(*given, group=group, **more)
+
+    written = parquet.write
+    monkeypatch.setattr(parquet, "write", write)
     async with kept(tmp_path, now=MAY_1 + 13 * HOUR) as it:
         for tick in range(1, 7):
             lot = batch_of((Said(n, MAY_1 + tick * HOUR, {"busy": 1.0}) for n in range(50)), LOT)
@@ -152,9 +163,11 @@ async def test_many_small_parts_are_merged_before_their_day_is_over(tmp_path: Pa
             (6, 4, False),
             (7, 4, False),
         ]
+        assert set(groups) == {parquet.WAITING}
         it.clock.not_before(MAY_1 + 2 * DAY)
         await it.compactor.run()
         assert [(p.rows, p.settled) for p in it.parts() if p.family == "dust"] == [(24, True)]
+        assert groups[-1] == parquet.ROW_GROUP
         assert await it.everything() == before
 
 
