@@ -198,22 +198,17 @@ def _page(found: Readings, device: str, start: int, skipped: int, limit: int) ->
 
 def _rows(found: Readings, name: Callable[[int], str | None]) -> Iterator[dict[str, Any]]:
     """name: id of a device by its index; None = not for this caller."""
-    carried = np.flatnonzero(
-        (found.quality != Quality.ABSENT).any(axis=1)
-    )  # a device has few of its family's points
-    points = [found.points[point] for point in carried]
-    values, quality = found.values[carried].T.tolist(), found.quality[carried].T.tolist()
+    said_of = np.flatnonzero((found.quality != Quality.ABSENT).any(axis=1))  # few of the family's points
+    points = [found.points[point] for point in said_of]
+    values, quality = found.values[said_of].T.tolist(), found.quality[said_of].T.tolist()
     columns = (found.device, found.time, found.kind, found.received, found.tick, found.flags)
     rows = zip(*(column.tolist() for column in columns), values, quality, strict=True)
     for device, time, kind, received, tick, flags, numbers, grades in rows:
         if (said := name(device)) is None:
             continue
-        given = dict(zip(points, numbers, strict=True))
-        doubts = (
-            {point: grade for point, grade in zip(points, grades, strict=True) if grade}
-            if any(grades)
-            else {}
-        )
+        given, doubts = dict(zip(points, numbers, strict=True)), dict[str, int]()
+        if any(grades):
+            doubts = {point: grade for point, grade in zip(points, grades, strict=True) if grade}
         yield {
             "device": said,
             "time": time,

@@ -60,10 +60,8 @@ class Connection(asyncio.Protocol):
         answers = [self._take(found, now) for found in self._framer.feed(data)]
         hub.inbox.arrived()
         self._write(b"".join(answers) + self._due(now))
-        if (
-            self.paused and self._transport is not None
-        ):  # what `connection_made` stopped, the loop begins again
-            self._transport.pause_reading()
+        if self.paused and self._transport is not None:
+            self._transport.pause_reading()  # what `connection_made` stopped, the loop begins again
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._transport = None
