@@ -57,7 +57,7 @@ class Place(NamedTuple):
 
 
 def write(
-    con: duckdb.DuckDBPyConnection, rows: str, place: Place, *, settled: bool, group: int = ROW_GROUP
+    con: duckdb.DuckDBPyConnection, rows: str, place: Place, *, settled: bool, group: int
 ) -> Part | None:
     """Write the rows of a query that has the columns of the family's view; None where it has none.
 
